@@ -1,0 +1,53 @@
+"""Objects of a run from its configuration, bottom-up; shared by the verbs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import torch
+from omegaconf import DictConfig
+
+from bgr.config import build
+from bgr.data.dataset import MattingDataset, Split
+from bgr.errors import BgrError
+from bgr.systems.base import MattingSystem
+from bgr.training.run import load_weights
+
+
+def build_datasets(
+    config: DictConfig, splits: Sequence[Split] = get_args(Split)
+) -> dict[Split, MattingDataset]:
+    """Datasets of a run's configuration, one a split."""
+    geometry = build(config.geometry, size=list(config.size))
+    return {
+        split: build(
+            config.data, split=split, size=list(config.size), seed=config.seed, geometry=geometry
+        )
+        for split in splits
+    }
+
+
+def load_system(config: DictConfig, path: Path, device: torch.device) -> MattingSystem:
+    """A run's system with the weights of a checkpoint, in eval mode on a device."""
+    system: MattingSystem = build(config.model)
+    load_weights(system, path)
+    return system.eval().to(device)
+
+
+def checkpoint_path(run: str, checkpoint: str) -> Path:
+    """File of a run's checkpoint: `best`, `last`, or a path."""
+    if checkpoint in ("best", "last"):
+        return Path(run) / "checkpoints" / f"{checkpoint}.ckpt"
+    return Path(checkpoint)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Device by name; `auto` is CUDA, then MPS, then the CPU; `gpu` is CUDA."""
+    name = "cuda" if name == "gpu" else name
+    if name == "auto":
+        mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise BgrError(f"no device {name!r}", "auto, cpu, gpu, cuda:<n> or mps") from error

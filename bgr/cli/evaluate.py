@@ -1,0 +1,83 @@
+"""`bgr evaluate`: score a run's checkpoint on a split, beside the baselines."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from bgr.config import build, load_run, run_verb
+
+if TYPE_CHECKING:
+    from bgr.data.dataset import Split
+
+
+def main() -> None:
+    """Run the verb."""
+    run_verb(evaluate, "evaluate")
+
+
+def evaluate(config: DictConfig) -> None:
+    """Evaluate with the run's own data and evaluator where the command names none."""
+    run = load_run(config.run)
+    for key in ("data", "evaluator"):
+        if config[key] is not None:
+            run[key] = config[key]
+    run.loader.batch_size, run.loader.workers = config.batch_size, config.workers
+    folder = Path(config.output or Path(config.run) / "evaluation" / config.split)
+    evaluate_run(run, Path(config.run), folder, config.checkpoint, config.split, config.device)
+
+
+def evaluate_run(
+    config: DictConfig,
+    run: Path,
+    folder: Path,
+    checkpoint: str,
+    split: "Split",
+    device: str = "auto",
+) -> None:
+    """Score a checkpoint of a run, print the table and write the report.
+
+    Args:
+        config: the run's configuration, with changed data where wanted.
+        run: the run's folder.
+        folder: where the report goes.
+        checkpoint: `best`, `last` or a path.
+        split: `train`, `val` or `test`.
+        device: device by name.
+    """
+    import pytorch_lightning as pl
+    from rich.console import Console
+    from rich.table import Table as ConsoleTable
+
+    from bgr.cli.assemble import build_datasets, checkpoint_path, load_system, resolve_device
+    from bgr.evaluation.study import study
+
+    where = resolve_device(device)
+    system = load_system(config, checkpoint_path(str(run), checkpoint), where)
+    pl.seed_everything(config.seed, verbose=False)
+    untrained = build(config.model).eval().to(where)
+    datasets = build_datasets(config, [split] if split == "train" else ["train", split])
+    data = build(config.loader, datasets=datasets, seed=config.seed)
+    environment = run / "environment.json"
+    table = study(
+        {"trained": system.predict_alpha, "untrained": untrained.predict_alpha},
+        datasets[split],
+        datasets["train"],
+        data.ordered(split),
+        build(config.evaluator),
+        where,
+        folder,
+        f"{config.name}: {type(system.network).__name__}",
+        {
+            "Configuration": OmegaConf.to_yaml(config),
+            "Environment": environment.read_text() if environment.is_file() else "not recorded",
+        },
+        run / "metrics.csv",
+    )
+    console = Console()
+    columns = [f"{m}\n{table.evaluator.units[m]}" for m in table.evaluator.metrics]
+    shown = ConsoleTable("predictor", *columns, title=f"{split} split, {table.count} images")
+    for label in table.rows:
+        shown.add_row(label, *table.cells(label))
+    console.print(shown)
+    console.print(f"report {folder / 'report.html'}", highlight=False, soft_wrap=True)

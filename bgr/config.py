@@ -1,0 +1,191 @@
+"""The root schema of every command, and the one place where Hydra builds objects."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from bgr.errors import BgrError
+
+ALLOWED_TARGETS = ["bgr.*", "torch.*", "torchvision.*", "pytorch_lightning.*", "torchmetrics.*"]
+
+
+@dataclass
+class TrainConfig:
+    """Keys of `bgr train`; groups are checked by the signatures they name."""
+
+    name: str
+    size: list[int]
+    seed: int = 0
+    precision: str = "auto"
+    compile: bool = False
+    debug: bool = False
+    run: str | None = None
+    init: str | None = None
+    model: Any = None
+    data: Any = None
+    geometry: Any = None
+    augment: Any = None
+    loader: Any = None
+    evaluator: Any = None
+    trainer: Any = None
+    callbacks: Any = None
+    logger: Any = None
+    paths: Any = None
+
+
+@dataclass
+class EvaluateConfig:
+    """Keys of `bgr evaluate`."""
+
+    run: str
+    checkpoint: str = "best"
+    split: str = "test"
+    output: str | None = None
+    data: Any = None
+    evaluator: Any = None
+    batch_size: int = 32
+    workers: int = 1
+    device: str = "auto"
+    debug: bool = False
+
+
+@dataclass
+class PredictConfig:
+    """Keys of `bgr predict`."""
+
+    run: str
+    input: str
+    output: str
+    checkpoint: str = "best"
+    target_background: str | None = None
+    device: str = "auto"
+    debug: bool = False
+
+
+@dataclass
+class BenchConfig:
+    """Keys of `bgr bench`."""
+
+    model: Any = None
+    size: list[int] = field(default_factory=lambda: [256, 256])
+    batch_size: int = 8
+    steps: int = 5
+    rounds: int = 3
+    compile: bool = False
+    device: str = "auto"
+    debug: bool = False
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra; each primary config names its own first in `defaults`."""
+    store = ConfigStore.instance()
+    for schema in (TrainConfig, EvaluateConfig, PredictConfig, BenchConfig):
+        name = schema.__name__.removesuffix("Config").lower()
+        store.store(name=f"{name}_schema", node=schema)
+
+
+def run_verb(task: Callable[[DictConfig], Any], name: str) -> None:
+    """Compose `conf/<name>.yaml` with the command line and run a verb with it.
+
+    In a single run, an error of the verb is raised as it is, without Hydra's own lines around it; in a
+    sweep Hydra sees the error and goes on with the other jobs.
+    """
+    errors: list[Exception] = []
+
+    def guarded(config: DictConfig) -> Any:
+        try:
+            return task(config)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise
+            errors.append(error)
+
+    register_schemas()
+    hydra.main(version_base="1.3", config_path="pkg://bgr.conf", config_name=name)(guarded)()
+    if errors:
+        raise errors[0]
+
+
+def build(node: Any, **kwargs: Any) -> Any:
+    """Build the object a config node describes; keyword arguments are passed on as they are.
+
+    Args:
+        node: a node with `_target_`; an empty one (the choice `none` of a group) gives None.
+
+    Raises:
+        BgrError: the constructor refused its arguments; the message is the constructor's.
+    """
+    if not node:
+        return None
+    if tuple(int(x) for x in version("hydra-core").split(".")[:2]) >= (1, 4):
+        kwargs["_execution_whitelist_"] = ALLOWED_TARGETS
+    try:
+        return hydra.utils.instantiate(node, **kwargs)
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, BgrError):
+            raise cause from error
+        key = getattr(node, "_get_full_key", lambda _: "")(None)
+        raise BgrError(f"cannot build {key or node.get('_target_')}: {cause or error}") from error
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A config as resolved plain containers."""
+    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return {str(k): v for k, v in container.items()}
+
+
+def load_run(run: str) -> DictConfig:
+    """The resolved configuration of a run.
+
+    Raises:
+        BgrError: the folder is not a run's.
+    """
+    path = Path(run) / "config.yaml"
+    if not path.is_file():
+        raise BgrError(
+            f"{run} is not a run: it has no config.yaml",
+            "a folder that `bgr train` wrote, such as runs/<date>_<name>",
+            "list them with `ls runs`",
+        )
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def nearest_key(message: str, known: Iterable[str]) -> str | None:
+    """The known dotted key closest to the one an error message complains about."""
+    found = re.search(r"[Kk]ey '([^']+)'", message)
+    if found is None:
+        return None
+    full = re.search(r"full_key: ([\w.]+)", message)
+    wanted = full.group(1) if full else found.group(1)
+    candidates = sorted(known)
+    close = difflib.get_close_matches(wanted, candidates, n=1, cutoff=0.6)
+    if not close:  # a known leaf in another group: batch_size is loader.batch_size
+        leaves = {key.rpartition(".")[2]: key for key in candidates}
+        leaf = difflib.get_close_matches(wanted.rpartition(".")[2], list(leaves), n=1, cutoff=0.7)
+        close = [leaves[leaf[0]]] if leaf else []
+    return close[0] if close else None
+
+
+def dotted_keys(config: Any, prefix: str = "") -> list[str]:
+    """All keys of a nested config, in dotted form."""
+    keys: list[str] = []
+    if OmegaConf.is_dict(config):
+        for key in config:
+            keys.append(f"{prefix}{key}")
+            if not OmegaConf.is_missing(config, key):
+                keys += dotted_keys(config._get_node(key), f"{prefix}{key}.")
+    return keys

@@ -1,0 +1,47 @@
+"""Photometric augmentation on the batch, on the device."""
+
+import torch
+from kornia.enhance import adjust_brightness, adjust_contrast, adjust_gamma, adjust_saturation
+from torch import Tensor
+
+from bgr.types import Batch
+
+
+class PhotometricAugment:
+    """Random brightness, contrast, saturation, gamma and noise of the image.
+
+    Each sample draws from its own seed (batch key `seed`), so its augmentation does not depend on the
+    batch or the process it lands in.
+
+    Args:
+        jitter: brightness is shifted by at most this, contrast, saturation and gamma are multiplied by
+            factors in [1 - jitter, 1 + jitter].
+        noise: largest standard deviation of Gaussian noise; drawn per sample.
+    """
+
+    def __init__(self, jitter: float = 0.2, noise: float = 0.02) -> None:
+        self.jitter = jitter
+        self.noise = noise
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Change `image`, (B, 3, H, W) float in [0, 1]; batches without `seed` stay as they are."""
+        if "seed" not in batch:
+            return batch
+        image = batch["image"]
+        draws = [torch.Generator().manual_seed(int(s)) for s in batch["seed"]]
+        uniform = torch.stack([torch.rand(5, generator=g) for g in draws]).to(image)
+        brightness, *factors = ((2 * uniform[:, :4] - 1) * self.jitter).unbind(dim=1)
+        image = adjust_brightness(image, brightness)
+        contrast, saturation, gamma = (1 + factor for factor in factors)
+        image = adjust_contrast(image, contrast)
+        image = adjust_gamma(adjust_saturation(image, saturation), gamma)
+        if self.noise:
+            image = image + self._noise(image, draws) * (uniform[:, 4] * self.noise).view(
+                -1, 1, 1, 1
+            )
+        batch["image"] = image.clamp(0, 1)
+        return batch
+
+    @staticmethod
+    def _noise(image: Tensor, draws: list[torch.Generator]) -> Tensor:
+        return torch.stack([torch.randn(image.shape[1:], generator=g) for g in draws]).to(image)

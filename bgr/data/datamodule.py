@@ -1,0 +1,130 @@
+"""Loaders over the three splits of a dataset, in an order that a resumed run replays."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from bgr.data.compose import compose
+from bgr.data.dataset import MattingDataset, Split
+from bgr.types import Batch
+
+
+class ShuffledPositions(Sampler[int]):
+    """Positions of the train split, shuffled anew each epoch by (seed, epoch) alone.
+
+    Args:
+        length: number of samples in the dataset.
+        batch_size: samples a step on all processes together.
+        seed: seed of the shuffles.
+        batches_done: says how many batches the run has trained on so far, over all epochs.
+        rank: this process; it gets every `world_size`-th position.
+        world_size: number of processes.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        batches_done: Callable[[], int],
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.length = length
+        self.seed = seed
+        self.batches_done = batches_done
+        self.rank, self.world_size = rank, world_size
+        # Incomplete last batches are dropped, unless there is no complete one.
+        self.batch_size = min(batch_size, length)
+        self.batches = length // self.batch_size
+
+    def __len__(self) -> int:
+        return self.batches * self.batch_size // self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        epoch, done = divmod(self.batches_done(), self.batches)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+        positions = epoch * self.length + order[: self.batches * self.batch_size]
+        yield from positions[done * self.batch_size :][self.rank :: self.world_size].tolist()
+
+
+class DataModule(pl.LightningDataModule):
+    """Batches of a dataset's splits.
+
+    Args:
+        datasets: the dataset of each split; only those that a command needs.
+        batch_size: samples a training step, over all devices; evaluation uses the same.
+        workers: loader processes; `auto` is one per core up to 8, less one for the training process.
+        seed: seed of the shuffle.
+        augment: augmentation of the composed batch, on the device.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[Split, MattingDataset],
+        batch_size: int = 32,
+        workers: int | str = "auto",
+        seed: int = 0,
+        augment: Callable[[Batch], Batch] | None = None,
+    ) -> None:
+        super().__init__()
+        self.datasets = datasets
+        self.batch_size = batch_size
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.workers = max(1, min(cores or 1, 8) - 1) if workers == "auto" else int(workers)
+        self.seed = seed
+        self.augment = augment
+        self.fetched_at = 0.0
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled batches, going on where the run stands."""
+        trainer, dataset = self.trainer, self.datasets["train"]
+        assert trainer is not None
+        progress = trainer.fit_loop.epoch_loop.batch_progress
+        sampler = ShuffledPositions(
+            len(dataset),
+            self.batch_size,
+            self.seed,
+            batches_done=lambda: progress.state_dict()["total"]["processed"],
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+        return self._loader(dataset, sampler.batch_size // trainer.world_size, sampler)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """The val split, in order."""
+        return self.ordered("val")
+
+    def ordered(self, split: Split) -> DataLoader[Any]:
+        """Batches of a split, each sample once, in order."""
+        return self._loader(self.datasets[split], self.batch_size)
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Note when the loader delivered a batch, for the share of time spent waiting."""
+        self.fetched_at = time.perf_counter()
+        return batch
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Compose and, for training batches, augment on the device."""
+        batch = compose(batch)
+        return self.augment(batch) if self.augment is not None else batch
+
+    def _loader(
+        self, dataset: MattingDataset, batch_size: int, sampler: Sampler[int] | None = None
+    ) -> DataLoader[Any]:
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0 and sampler is not None,
+            # A generator of its own: creating an iterator must not draw from the training RNG.
+            generator=torch.Generator().manual_seed(self.seed),
+        )

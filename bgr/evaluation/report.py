@@ -1,0 +1,184 @@
+"""What an evaluation leaves behind: tables, per-image CSV, and one self-contained HTML page."""
+
+import base64
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import matplotlib.figure
+import numpy as np
+from markupsafe import Markup
+from torch import Tensor
+
+from bgr.evaluation.evaluator import Evaluation, Evaluator
+from bgr.io.files import atomic_write, write_text
+from bgr.io.images import ImageArray, encode_png, to_uint8
+
+PANEL_COLOUR = (0.47, 1.0, 0.608)  # the green that BackgroundMattingV2 composites over
+
+matplotlib.rcParams["svg.hashsalt"] = "bgr"  # same data, same SVG
+
+
+@dataclass
+class Table:
+    """One row of means a predictor; the first row is the model's.
+
+    Attributes:
+        evaluator: metrics, units and conventions.
+        rows: label -> metric -> mean.
+        count: number of images.
+        note: what a reader must know about the numbers.
+    """
+
+    evaluator: Evaluator
+    rows: Mapping[str, Mapping[str, float]]
+    count: int
+    note: str
+
+    def cells(self, label: str) -> list[str]:
+        """Formatted means of a row, in the order of the metrics."""
+        return [format_value(self.rows[label][m]) for m in self.evaluator.metrics]
+
+
+def format_value(value: float) -> str:
+    """Four significant digits, or `undefined`."""
+    return "undefined" if math.isnan(value) else f"{value:.4g}"
+
+
+def write_per_image(path: Path, evaluation: Evaluation) -> None:
+    """Write one CSV line an image."""
+    with (
+        atomic_write(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["name", *evaluation.scores])
+        for index, name in enumerate(evaluation.names):
+            writer.writerow([name, *(values[index] for values in evaluation.scores.values())])
+
+
+def write_summary(path: Path, table: Table) -> None:
+    """Write the table as JSON, each metric with its convention and unit; NaN becomes null."""
+    evaluator = table.evaluator
+    rows = {
+        label: {m: None if math.isnan(v) else v for m, v in row.items()}
+        for label, row in table.rows.items()
+    }
+    summary = {
+        "images": table.count,
+        "metrics": {
+            m: {"convention": c, "unit": evaluator.units[m]} for m, c in evaluator.metrics.items()
+        },
+        "means": rows,
+        "note": table.note,
+    }
+    write_text(path, json.dumps(summary, indent=2) + "\n")
+
+
+def panel(image: Tensor, true: Tensor, pred: Tensor) -> ImageArray:
+    """Image, true matte, predicted matte and composite side by side.
+
+    Args:
+        image: (3, H, W) float in [0, 1].
+        true: (1, H, W).
+        pred: (1, H, W).
+
+    Returns:
+        (H, 4 * W, 3) uint8.
+    """
+    picture, t, p = (x.cpu().float().numpy().transpose(1, 2, 0) for x in (image, true, pred))
+    composite = p * picture + (1 - p) * np.array(PANEL_COLOUR)
+    return to_uint8(np.concatenate([picture, t.repeat(3, 2), p.repeat(3, 2), composite], axis=1))
+
+
+@dataclass
+class Gallery:
+    """Captioned panels under one heading."""
+
+    title: str
+    panels: Sequence[tuple[str, ImageArray]]
+
+
+def read_curves(metrics_csv: Path) -> dict[str, tuple[list[int], list[float]]]:
+    """Steps and values of every logged key of a run; empty where nothing was logged."""
+    curves: dict[str, tuple[list[int], list[float]]] = {}
+    if not metrics_csv.is_file():
+        return curves
+    with open(metrics_csv, newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            for key, value in line.items():
+                if key not in ("step", "epoch") and value:
+                    steps, values = curves.setdefault(key, ([], []))
+                    steps.append(int(line["step"]))
+                    values.append(float(value))
+    return curves
+
+
+def draw_curves(curves: Mapping[str, tuple[list[int], list[float]]]) -> str:
+    """Losses in one plot and each validation metric in its own, as an SVG element."""
+    losses = [k for k in curves if k.startswith("train/loss/")]
+    validation = [k for k in curves if k.startswith("val/")]
+    plots = [("loss", losses)] * bool(losses) + [(k, [k]) for k in validation]
+    if not plots:
+        return ""
+    columns = 3
+    rows = math.ceil(len(plots) / columns)
+    figure = matplotlib.figure.Figure(figsize=(11, 2.6 * rows), layout="constrained")
+    for index, (title, keys) in enumerate(plots):
+        axes = figure.add_subplot(rows, columns, index + 1, title=title, xlabel="step")
+        for key in keys:
+            axes.plot(*curves[key], linewidth=1, label=key.rpartition("/")[2])
+        if len(keys) > 1:
+            axes.legend(fontsize="x-small")
+        axes.grid(alpha=0.3)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def write_report(
+    path: Path,
+    title: str,
+    subtitle: str,
+    split: str,
+    table: Table,
+    galleries: Sequence[Gallery],
+    curves: Mapping[str, tuple[list[int], list[float]]],
+    details: Mapping[str, str],
+) -> None:
+    """Write the HTML page; it needs no other file and no network."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bgr.evaluation", "."), autoescape=True
+    )
+    evaluator = table.evaluator
+    page = environment.get_template("report.html.j2").render(
+        title=title,
+        subtitle=subtitle,
+        split=split,
+        count=table.count,
+        metrics=[
+            {"name": m, "convention": c, "unit": evaluator.units[m]}
+            for m, c in evaluator.metrics.items()
+        ],
+        rows=[{"label": label, "cells": table.cells(label)} for label in table.rows],
+        table_note=table.note,
+        curves=Markup(draw_curves(curves)),
+        galleries=[
+            {
+                "title": g.title,
+                "panels": [
+                    {"caption": c, "png": base64.b64encode(encode_png(p)).decode()}
+                    for c, p in g.panels
+                ],
+            }
+            for g in galleries
+        ],
+        details=[{"title": k, "text": v} for k, v in details.items()],
+    )
+    write_text(path, page)

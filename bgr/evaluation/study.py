@@ -1,0 +1,141 @@
+"""Evaluate a system on one split beside its baselines, and write what a reader needs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from bgr.data.compose import compose
+from bgr.data.dataset import MattingDataset
+from bgr.evaluation.baselines import centre_ellipses, constants
+from bgr.evaluation.evaluator import Evaluation, Evaluator, Predictor, best_of, evaluate
+from bgr.evaluation.report import (
+    Gallery,
+    Table,
+    panel,
+    read_curves,
+    write_per_image,
+    write_report,
+    write_summary,
+)
+from bgr.io.files import make_folder
+from bgr.types import Batch
+
+PRIOR_SAMPLES = 200  # mattes from which the priors are fitted
+PANELS = 6
+
+NOTE = (
+    "best constant: per metric, the best of the mattes 0, 1, mean and median of these very images. "
+    "centre ellipse: per metric, the better of the ellipses of least MAD and of greatest IoU on the "
+    "training mattes. untrained: the same network before training."
+)
+
+
+def study(
+    predictors: Mapping[str, Predictor],
+    dataset: MattingDataset,
+    train: MattingDataset,
+    loader: DataLoader[Any],
+    evaluator: Evaluator,
+    device: torch.device,
+    folder: Path,
+    title: str,
+    details: Mapping[str, str],
+    metrics_csv: Path,
+) -> Table:
+    """Score predictors and the image-blind baselines; write CSV, JSON and the HTML report.
+
+    Args:
+        predictors: label -> predictor; the first is the one reported image by image.
+        dataset: the split that is scored.
+        train: the split that the centre ellipse is fitted on.
+        loader: batches of `dataset`, in order.
+        evaluator: what to measure.
+        device: where the predictors run.
+        folder: where the files go.
+        title: heading of the report.
+        details: heading -> text at the end of the report.
+        metrics_csv: curves of the training run; left out where the file is missing.
+    """
+    make_folder(folder)
+    blind: dict[str, Sequence[Predictor]] = {
+        "best constant": constants(_mattes(dataset)),
+        "centre ellipse": centre_ellipses(_mattes(train)),
+    }
+    everything = dict(predictors)
+    for label, candidates in blind.items():
+        everything |= {f"{label} {i}": p for i, p in enumerate(candidates)}
+    with Progress(transient=True) as bar:
+        task = bar.add_task(f"evaluating {len(dataset)} images", total=len(loader))
+        results = evaluate(
+            everything, _on_device(loader, device), evaluator, lambda: bar.advance(task)
+        )
+    rows = {label: {m: results[label].mean(m) for m in evaluator.metrics} for label in predictors}
+    for label, candidates in blind.items():
+        rows[label] = best_of([results[f"{label} {i}"] for i in range(len(candidates))], evaluator)
+    first = next(iter(predictors))
+    table = Table(evaluator, rows, len(dataset), NOTE + _undefined(results[first], evaluator))
+    write_per_image(folder / "per_image.csv", results[first])
+    write_summary(folder / "summary.json", table)
+    write_report(
+        folder / "report.html",
+        title,
+        f"{title}; dataset {type(dataset).__name__}, fingerprint {dataset.fingerprint()}",
+        dataset.split,
+        table,
+        _galleries(results[first], evaluator, dataset, predictors[first], device),
+        read_curves(metrics_csv),
+        details,
+    )
+    return table
+
+
+def _on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    for batch in batches:
+        for key, value in batch.items():
+            if isinstance(value, Tensor):
+                batch[key] = value.to(device)  # type: ignore[literal-required]
+        yield compose(batch)
+
+
+def _mattes(dataset: MattingDataset) -> list[Tensor]:
+    """Mattes (1, H, W) in [0, 1] of at most `PRIOR_SAMPLES` samples, evenly spread."""
+    indices = np.linspace(0, len(dataset) - 1, min(len(dataset), PRIOR_SAMPLES)).astype(int)
+    return [dataset[int(i)]["alpha"].float() / 255 for i in indices]
+
+
+def _undefined(evaluation: Evaluation, evaluator: Evaluator) -> str:
+    counts = {m: evaluation.undefined(m) for m in evaluator.metrics}
+    parts = [
+        f" {m} is undefined on {n} image(s), left out of its mean." for m, n in counts.items() if n
+    ]
+    return "".join(parts)
+
+
+@torch.inference_mode()
+def _galleries(
+    evaluation: Evaluation,
+    evaluator: Evaluator,
+    dataset: MattingDataset,
+    predict: Predictor,
+    device: torch.device,
+) -> list[Gallery]:
+    """Panels of the worst and the best images by the monitored metric."""
+    metric = evaluator.monitor.rpartition("/")[2]
+    order = evaluation.order(metric)
+    galleries = []
+    for heading, indices in (("Worst cases", order[::-1][:PANELS]), ("Best cases", order[:PANELS])):
+        panels = []
+        for index in indices:
+            sample = torch.utils.data.default_collate([dataset[index]])
+            batch = next(_on_device([sample], device))
+            picture = panel(batch["image"][0], batch["alpha"][0], predict(batch)[0])
+            value = evaluation.scores[metric][index]
+            panels.append((f"{evaluation.names[index]}: {metric} {value:.4g}", picture))
+        galleries.append(Gallery(f"{heading} by {metric}", panels))
+    return galleries

@@ -1,0 +1,57 @@
+"""Image gradients used by losses and metrics."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sobel(x: Tensor) -> Tensor:
+    """Sobel-like gradient with zero padding.
+
+    Args:
+        x: (B, 1, H, W) float.
+
+    Returns:
+        (B, 2, H, W): horizontal and vertical gradient; a unit ramp gives 1.
+
+    Source: Zhang, "Real-time Communication with Virtual Background", section 3.2: the filter
+    [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] / 8 and its transpose.
+    """
+    s = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+    kernel = torch.stack([s, s.T]).unsqueeze(1).to(x)
+    return F.conv2d(x, kernel, padding=1)
+
+
+def gaussian_derivative_kernels(sigma: float, radius: int) -> tuple[Tensor, Tensor]:
+    """One-dimensional Gaussian and its first derivative, both of length 2 * radius + 1.
+
+    Returns:
+        (smooth, derivative) in float64; smooth follows the density 1 / (sqrt(2 pi) sigma) exp(...),
+        derivative is -t * smooth / sigma^2; neither is normalised.
+    """
+    t = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    smooth = torch.exp(-t.square() / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
+    return smooth, -t * smooth / sigma**2
+
+
+def separable_gradient(x: Tensor, smooth: Tensor, derivative: Tensor, pad: str | None) -> Tensor:
+    """Gradient by a separable filter pair: smoothing along one axis, derivative along the other.
+
+    Args:
+        x: (B, 1, H, W) float32.
+        smooth: (K,) filter across the gradient.
+        derivative: (K,) filter along the gradient.
+        pad: mode of `torch.nn.functional.pad`, or None for the valid region only.
+
+    Returns:
+        (B, 2, H', W'): correlation along the horizontal and the vertical axis.
+    """
+    radius = len(smooth) // 2
+    if pad is not None:
+        x = F.pad(x, (radius, radius, radius, radius), mode=pad)
+    smooth, derivative = smooth.to(x), derivative.to(x)
+    horizontal = F.conv2d(F.conv2d(x, smooth.view(1, 1, -1, 1)), derivative.view(1, 1, 1, -1))
+    vertical = F.conv2d(F.conv2d(x, smooth.view(1, 1, 1, -1)), derivative.view(1, 1, -1, 1))
+    return torch.cat([horizontal, vertical], dim=1)

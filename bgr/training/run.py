@@ -1,0 +1,83 @@
+"""One training run: from built objects to a folder with checkpoints, metrics and provenance."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.console import Console
+
+from bgr.data.datamodule import DataModule
+from bgr.errors import BgrError
+from bgr.io.checkpoints import load_checkpoint
+from bgr.systems.base import MattingSystem
+from bgr.training.metrics_file import MetricsFile
+
+
+def quiet_lightning() -> None:
+    """Leave out Lightning's notices about the hardware and its own services; errors stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")
+    # The order of samples is a function of the steps done, so the loader needs no state of its own.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
+
+
+class StoredConfig(pl.Callback):
+    """Stores the resolved configuration in every checkpoint, as plain data.
+
+    Args:
+        config: the configuration.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["config"] = self.config
+
+
+def load_weights(system: MattingSystem, path: Path) -> None:
+    """Load a checkpoint's weights into a system.
+
+    Raises:
+        BgrError: the file cannot be read, or is a checkpoint of another model.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        system.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise _other_model(system, path, error) from error
+
+
+def _other_model(system: MattingSystem, path: Path, error: Exception) -> BgrError:
+    first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
+    return BgrError(
+        f"{path} is a checkpoint of another model: {first[:200]}",
+        f"weights of {type(system.network).__name__} in {type(system).__name__}",
+        "use the model the checkpoint was trained with (config.yaml beside it names it)",
+    )
+
+
+def fit(trainer: pl.Trainer, system: MattingSystem, data: DataModule, resume: Path | None) -> None:
+    """Train, from the start or from a checkpoint.
+
+    Raises:
+        BgrError: the checkpoint cannot be read or belongs to another model.
+        Stopped: a signal stopped the run; its state is saved.
+    """
+    if resume is not None:
+        checkpoint = load_checkpoint(resume)
+        step = checkpoint["global_step"]
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsFile):
+                logger.resume(step)
+        Console(stderr=True).print(f"going on after step {step} of {resume}", highlight=False)
+        try:
+            system.load_state_dict(checkpoint["state_dict"])
+        except RuntimeError as error:
+            raise _other_model(system, resume, error) from error
+    trainer.fit(system, datamodule=data, ckpt_path=resume)

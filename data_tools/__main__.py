@@ -1,0 +1,29 @@
+"""Runs a tool by name."""
+
+import sys
+from importlib import import_module
+
+from bgr.errors import BgrError
+
+TOOLS = {"synthetic": "write procedural portraits as files, in the folder layout"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one tool; returns the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m data_tools <tool> [options]\n")
+        print("\n".join(f"  {name:<12}{text}" for name, text in TOOLS.items()))
+        return 0
+    if arguments[0] not in TOOLS:
+        print(f"error: no tool {arguments[0]!r}; one of {', '.join(TOOLS)}", file=sys.stderr)
+        return 1
+    try:
+        import_module(f"data_tools.{arguments[0]}").main(arguments[1:])
+    except BgrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

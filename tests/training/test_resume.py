@@ -1,0 +1,93 @@
+"""Stopping and going on: bit-equal to a run that was never stopped."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from bgr.data.augment import PhotometricAugment
+from bgr.data.datamodule import DataModule
+from bgr.data.synthetic import SyntheticDataset
+from bgr.evaluation.evaluator import Evaluator
+from bgr.models.mobile_deeplab import MobileDeepLabV3
+from bgr.systems.portrait import PortraitSystem
+from bgr.training.metrics_file import MetricsFile
+from bgr.training.run import fit
+from bgr.training.stopping import AtomicCheckpointIO, GracefulStop, Stopped
+from bgr.training.validation import Validation
+
+STEPS_AN_EPOCH = 3
+
+
+class SignalAt(pl.Callback):
+    """Sends this process SIGTERM when a step begins."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.step:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def run(
+    folder: Path, workers: int = 0, stop_at: int | None = None, resume: bool = False
+) -> PortraitSystem:
+    """Three epochs of a network with dropout and BatchNorm, under a one-cycle schedule."""
+    pl.seed_everything(5, verbose=False)
+    weights = {"l1": 1.0, "cross_entropy": 1.0, "gradient": 1.0}
+    system = PortraitSystem(MobileDeepLabV3(0.35), weights, lr=1e-3, schedule="one_cycle")
+    datasets = {
+        "train": SyntheticDataset("train", (32, 32), length=4 * STEPS_AN_EPOCH + 1),
+        "val": SyntheticDataset("val", (32, 32), val_length=3),
+    }
+    data = DataModule(datasets, batch_size=4, workers=workers, augment=PhotometricAugment())
+    evaluator = Evaluator({"mad": "rvm"}, "val/mad", "min")
+    callbacks = [GracefulStop(str(folder)), Validation(evaluator)]
+    if stop_at is not None:
+        callbacks.append(SignalAt(stop_at))
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=3, callbacks=callbacks, logger=MetricsFile(str(folder)),
+        plugins=[AtomicCheckpointIO()], log_every_n_steps=1, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+    )  # fmt: skip
+    fit(trainer, system, data, folder / "last.ckpt" if resume else None)
+    return system
+
+
+def same_weights(a: PortraitSystem, b: PortraitSystem) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def metrics(folder: Path) -> str:
+    return (folder / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 2, 3, 4, 5, 7, 8])
+def test_stopped_and_resumed_is_bit_equal(tmp_path: Path, stop_at: int) -> None:
+    """Stops in the middle of an epoch, and on its first and last step."""
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Stopped, match="SIGTERM") as stopped:
+        run(tmp_path / "parts", stop_at=stop_at)
+    assert stopped.value.exit_code == 143
+    resumed = run(tmp_path / "parts", resume=True)
+    assert same_weights(whole, resumed)
+    assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
+
+
+def test_workers_do_not_change_the_losses(tmp_path: Path) -> None:
+    alone, shared = run(tmp_path / "0"), run(tmp_path / "2", workers=2)
+    assert metrics(tmp_path / "0") == metrics(tmp_path / "2")
+    assert same_weights(alone, shared)
+
+
+def test_signal_handlers_are_put_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped):
+        run(tmp_path, stop_at=1)
+    assert signal.getsignal(signal.SIGTERM) is before
