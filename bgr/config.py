@@ -86,10 +86,19 @@ class BenchConfig:
     debug: bool = False
 
 
+@dataclass
+class TableConfig:
+    """Keys of `bgr table`."""
+
+    paper: str
+    experiments: str = "experiments"
+    debug: bool = False
+
+
 def register_schemas() -> None:
     """Make the schemas known to Hydra; each primary config names its own first in `defaults`."""
     store = ConfigStore.instance()
-    for schema in (TrainConfig, EvaluateConfig, PredictConfig, BenchConfig):
+    for schema in (TrainConfig, EvaluateConfig, PredictConfig, BenchConfig, TableConfig):
         name = schema.__name__.removesuffix("Config").lower()
         store.store(name=f"{name}_schema", node=schema)
 

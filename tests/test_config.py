@@ -16,7 +16,7 @@ from bgr.config import build, nearest_key, register_schemas
 from bgr.errors import BgrError
 
 CONF = Path(__file__).parents[1] / "conf"
-VERBS = {"train", "evaluate", "predict", "bench"}
+VERBS = {"train", "evaluate", "predict", "bench", "table"}
 LEAVES = sorted(p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.parent != CONF)
 # What a verb hands to a constructor, and no YAML may hold.
 HANDED = {

@@ -41,6 +41,12 @@ def checkpoint_path(run: str, checkpoint: str) -> Path:
     return Path(checkpoint)
 
 
+def trained_checkpoint(run: str) -> Path:
+    """A run's best checkpoint, or its last where it stopped before any validation."""
+    best = checkpoint_path(run, "best")
+    return best if best.is_file() else checkpoint_path(run, "last")
+
+
 def resolve_device(name: str) -> torch.device:
     """Device by name; `auto` is CUDA, then MPS, then the CPU; `gpu` is CUDA."""
     name = "cuda" if name == "gpu" else name

@@ -35,15 +35,13 @@ def bench(config: DictConfig) -> None:
         device,
     )
     height, width = config.size
-    numerics = result.numerics
-    layout = "channels-last" if numerics.channels_last else "contiguous"
     best = max(result.default)
     print(
         f"training step of {type(system.network).__name__}, {config.batch_size} x {height}x{width} "
         f"on {device} ({processor()})\n"
         f"  float32 contiguous eager  {speeds(result.plain)} samples/s\n"
-        f"  bgr's defaults            {speeds(result.default)} samples/s: {numerics.precision}, "
-        f"{layout}{', compiled' if config.compile else ''} ({numerics.reason})\n"
+        f"  bgr's defaults            {speeds(result.default)} samples/s: "
+        f"{result.numerics.describe()}{', compiled' if config.compile else ''}\n"
         f"  ratio                     {result.ratio:.2f}x (median over rounds)\n"
         f"  floor                     {result.flops / 1e9:.2f} GFLOP a sample, matrix products run at "
         f"{result.peak / 1e9:.0f} GFLOP/s: at most {result.peak / result.flops:.0f} samples/s, "

@@ -9,6 +9,7 @@ from bgr.config import build, load_run, run_verb
 
 if TYPE_CHECKING:
     from bgr.data.dataset import Split
+    from bgr.evaluation.report import Gallery, Table
 
 
 def main() -> None:
@@ -19,47 +20,54 @@ def main() -> None:
 def evaluate(config: DictConfig) -> None:
     """Evaluate with the run's own data and evaluator where the command names none."""
     run = load_run(config.run)
+
+    from bgr.cli.assemble import checkpoint_path
+
     for key in ("data", "evaluator"):
         if config[key] is not None:
             run[key] = config[key]
     run.loader.batch_size, run.loader.workers = config.batch_size, config.workers
     folder = Path(config.output or Path(config.run) / "evaluation" / config.split)
-    evaluate_run(run, Path(config.run), folder, config.checkpoint, config.split, config.device)
+    checkpoint = checkpoint_path(config.run, config.checkpoint)
+    evaluate_run(run, Path(config.run), folder, checkpoint, config.split, config.device)
 
 
 def evaluate_run(
     config: DictConfig,
     run: Path,
     folder: Path,
-    checkpoint: str,
+    checkpoint: Path,
     split: "Split",
     device: str = "auto",
-) -> None:
+) -> "tuple[Table, list[Gallery]]":
     """Score a checkpoint of a run, print the table and write the report.
 
     Args:
         config: the run's configuration, with changed data where wanted.
         run: the run's folder.
         folder: where the report goes.
-        checkpoint: `best`, `last` or a path.
+        checkpoint: file with the weights.
         split: `train`, `val` or `test`.
         device: device by name.
+
+    Returns:
+        The table of means, and panels of the worst and best images.
     """
     import pytorch_lightning as pl
     from rich.console import Console
     from rich.table import Table as ConsoleTable
 
-    from bgr.cli.assemble import build_datasets, checkpoint_path, load_system, resolve_device
+    from bgr.cli.assemble import build_datasets, load_system, resolve_device
     from bgr.evaluation.study import study
 
     where = resolve_device(device)
-    system = load_system(config, checkpoint_path(str(run), checkpoint), where)
+    system = load_system(config, checkpoint, where)
     pl.seed_everything(config.seed, verbose=False)
     untrained = build(config.model).eval().to(where)
     datasets = build_datasets(config, [split] if split == "train" else ["train", split])
     data = build(config.loader, datasets=datasets, seed=config.seed)
     environment = run / "environment.json"
-    table = study(
+    table, galleries = study(
         {"trained": system.predict_alpha, "untrained": untrained.predict_alpha},
         datasets[split],
         datasets["train"],
@@ -81,3 +89,4 @@ def evaluate_run(
         shown.add_row(label, *table.cells(label))
     console.print(shown)
     console.print(f"report {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    return table, galleries

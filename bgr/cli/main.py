@@ -12,7 +12,8 @@ VERBS = {
     "train": "train a system, or go on with a stopped run",
     "evaluate": "score a run's checkpoint on a data set",
     "predict": "cut people out of photos and place them on another background",
-    "bench": "measure this machine: training steps, data loading",
+    "bench": "measure training steps on this machine",
+    "table": "print a paper's figures beside what is measured here",
 }
 
 HELP = f"""bgr {__version__}: train, evaluate and use background matting networks

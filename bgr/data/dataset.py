@@ -107,10 +107,16 @@ def resized(pixels: ImageArray, height: int, width: int) -> ImageArray:
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = pixels.shape[0] * pixels.shape[1] > height * width
-    out = cv2.resize(
-        pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    return np.asarray(out, np.uint8).reshape(height, width, -1)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    parts = [  # OpenCV averages areas of at most four channels at a time
+        cv2.resize(
+            np.ascontiguousarray(pixels[..., first : first + 4]),
+            (width, height),
+            interpolation=interpolation,
+        ).reshape(height, width, -1)
+        for first in range(0, pixels.shape[2], 4)
+    ]
+    return np.asarray(np.concatenate(parts, axis=2), np.uint8)
 
 
 def seeded_split(

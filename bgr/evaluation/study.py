@@ -47,7 +47,7 @@ def study(
     title: str,
     details: Mapping[str, str],
     metrics_csv: Path,
-) -> Table:
+) -> tuple[Table, list[Gallery]]:
     """Score predictors and the image-blind baselines; write CSV, JSON and the HTML report.
 
     Args:
@@ -61,6 +61,9 @@ def study(
         title: heading of the report.
         details: heading -> text at the end of the report.
         metrics_csv: curves of the training run; left out where the file is missing.
+
+    Returns:
+        The table of means, and panels of the worst and best images.
     """
     make_folder(folder)
     blind: dict[str, Sequence[Predictor]] = {
@@ -80,6 +83,7 @@ def study(
         rows[label] = best_of([results[f"{label} {i}"] for i in range(len(candidates))], evaluator)
     first = next(iter(predictors))
     table = Table(evaluator, rows, len(dataset), NOTE + _undefined(results[first], evaluator))
+    galleries = _galleries(results[first], evaluator, dataset, predictors[first], device)
     write_per_image(folder / "per_image.csv", results[first])
     write_summary(folder / "summary.json", table)
     write_report(
@@ -88,11 +92,11 @@ def study(
         f"{title}; dataset {type(dataset).__name__}, fingerprint {dataset.fingerprint()}",
         dataset.split,
         table,
-        _galleries(results[first], evaluator, dataset, predictors[first], device),
+        galleries,
         read_curves(metrics_csv),
         details,
     )
-    return table
+    return table, galleries
 
 
 def _on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:

@@ -29,6 +29,11 @@ class Numerics(NamedTuple):
     channels_last: bool
     reason: str
 
+    def describe(self) -> str:
+        """One line: precision, memory format, reason."""
+        layout = "channels-last" if self.channels_last else "contiguous"
+        return f"{self.precision}, {layout} ({self.reason})"
+
 
 def choose_numerics(network: nn.Module, device: torch.device, precision: str = "auto") -> Numerics:
     """Choose the precision and the memory format of a network on a device.

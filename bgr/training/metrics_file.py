@@ -36,7 +36,7 @@ class MetricsFile(Logger):
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration is in config.yaml."""
+        """Leave the configuration to config.yaml."""
 
     def resume(self, step: int) -> None:
         """Keep the earlier lines of this run up to a step; later ones will be logged again."""

@@ -22,6 +22,8 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning.utilities._pytree")
     # The order of samples is a function of the steps done, so the loader needs no state of its own.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
 
 
 class StoredConfig(pl.Callback):

@@ -248,6 +248,13 @@ def test_other_loggers_need_no_account(
     assert code == 0, err
     (run,) = (tmp_path / "runs").iterdir()
     assert (run / "metrics.csv").is_file()
+    if logger == "wandb":
+        (offline,) = run.glob("wandb/offline-run-*")
+        stored = next(offline.glob("*.wandb")).read_bytes()
+        for logged in (b"loss_weights", b"val/mad", b"test/gradient", b"Worst cases by mad"):
+            assert logged in stored, logged
+        assert list(offline.glob("files/media/images/*.png"))
+        assert (run / "wandb_id").read_text() in offline.name
     pattern = "wandb/offline-run-*/*.wandb" if logger == "wandb" else "tensorboard/**/events.*"
     assert list(run.glob(pattern))
 
@@ -256,3 +263,13 @@ def test_fast_dev_run(bgr: Bgr, tmp_path: Path) -> None:
     code, _, err = bgr("train", *TINY, "trainer.fast_dev_run=true")
     assert code == 0, err
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_disk_full_while_training(bgr: Bgr, small_disk: Path) -> None:
+    code, _, err = bgr(
+        "train", *TINY, "trainer.max_epochs=1", f"hydra.run.dir={small_disk / 'run'}"
+    )
+    assert code == 1
+    assert "disk full while writing" in err
+    assert "Traceback" not in err
+    assert not list(small_disk.rglob("*.part"))

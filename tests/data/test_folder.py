@@ -12,7 +12,7 @@ from torch.utils.data import default_collate
 
 from bgr.data.aisegment import AISegmentDataset
 from bgr.data.compose import compose
-from bgr.data.dataset import seeded_split
+from bgr.data.dataset import resized, seeded_split
 from bgr.data.folder import FolderDataset
 from bgr.data.geometry import PortraitGeometry
 from bgr.errors import BgrError
@@ -155,21 +155,25 @@ def test_split_shares_must_sum_to_one() -> None:
         seeded_split(list(range(10)), "train", (0.9, 0.2, 0.1), 0)
 
 
-@pytest.fixture
-def aisegment(portraits: Path, tmp_path: Path) -> Path:
-    """Forty photos in the AISegment layout, the alpha in an RGBA file with a black background."""
+def write_aisegment(portraits: Path, folder: Path) -> None:
+    """Forty photos in the AISegment layout, the matte as the alpha channel of an RGBA file."""
     sources = sorted((portraits / "image").iterdir())
     for index in range(40):
         batch, clip = f"18031{index % 2}", f"{index % 4:08d}"
         image = Image.open(sources[index % 10])
-        photo = tmp_path / "ai" / "clip_img" / batch / f"clip_{clip}" / f"{batch}-{index:08d}.jpg"
-        matte = tmp_path / "ai" / "matting" / batch / f"matting_{clip}" / f"{photo.stem}.png"
+        photo = folder / "clip_img" / batch / f"clip_{clip}" / f"{batch}-{index:08d}.jpg"
+        matte = folder / "matting" / batch / f"matting_{clip}" / f"{photo.stem}.png"
         for path in (photo, matte):
             path.parent.mkdir(parents=True, exist_ok=True)
         image.save(photo)
         cutout = image.copy()
         cutout.putalpha(Image.open(portraits / "alpha" / sources[index % 10].name))
         cutout.save(matte)
+
+
+@pytest.fixture
+def aisegment(portraits: Path, tmp_path: Path) -> Path:
+    write_aisegment(portraits, tmp_path / "ai")
     return tmp_path / "ai"
 
 
@@ -208,6 +212,14 @@ def test_geometry_leaves_no_border(root: Path) -> None:
     white = np.full((90, 70, 1), 255, np.uint8)
     rng = np.random.default_rng(1)
     assert all(geometry(white, rng).min() == 255 for _ in range(30))
+
+
+@pytest.mark.parametrize("height", [31, 64, 97])
+def test_seven_channels_resize_like_their_parts(height: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 48, 7), np.uint8)
+    together = resized(pixels, height, 40)
+    apart = [resized(pixels[..., c : c + 1], height, 40) for c in range(7)]
+    assert (together == np.concatenate(apart, axis=2)).all()
 
 
 @pytest.mark.real

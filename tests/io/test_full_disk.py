@@ -1,8 +1,5 @@
 """A full disk: one message, the old file intact, nothing half-written."""
 
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +9,6 @@ import torch
 from bgr.errors import BgrError
 from bgr.io.checkpoints import load_checkpoint, save_checkpoint
 from bgr.io.images import write_image
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_checkpoint(small_disk: Path) -> None:

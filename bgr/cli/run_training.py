@@ -1,0 +1,91 @@
+"""A training run from its configuration: build bottom-up, train, evaluate, publish."""
+
+import math
+from pathlib import Path
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from bgr.cli.assemble import (
+    build_datasets,
+    checkpoint_path,
+    resolve_device,
+    trained_checkpoint,
+)
+from bgr.cli.evaluate import evaluate_run
+from bgr.config import build, plain
+from bgr.data.datamodule import DataModule
+from bgr.io.files import make_folder, write_text
+from bgr.systems.base import MattingSystem
+from bgr.training import machine
+from bgr.training.provenance import write_environment
+from bgr.training.run import StoredConfig, fit, load_weights, quiet_lightning
+from bgr.training.stopping import AtomicCheckpointIO
+from bgr.training.validation import Validation
+
+
+def run_training(config: DictConfig, folder: Path) -> float:
+    """Train and evaluate in a folder.
+
+    Returns:
+        The monitored metric of the best checkpoint; NaN when nothing was validated.
+    """
+    quiet_lightning()
+    machine.keep_freed_memory()
+    make_folder(folder)
+    datasets = build_datasets(config)
+    data: DataModule = build(
+        config.loader, datasets=datasets, seed=config.seed, augment=build(config.augment)
+    )
+    pl.seed_everything(config.seed, verbose=False)
+    system = build_system(config)
+    device = resolve_device(config.trainer.accelerator)
+    numerics = machine.choose_numerics(system.network, device, config.precision)
+    machine.apply_numerics(system.network, numerics)
+    if config.compile:
+        system.network.compile()
+    callbacks = {name: build(node) for name, node in config.callbacks.items()}
+    trainer: pl.Trainer = build(
+        config.trainer,
+        precision=numerics.precision,
+        callbacks=[
+            *callbacks.values(),
+            Validation(build(config.evaluator)),
+            StoredConfig(plain(config)),
+        ],
+        logger=[build(node) for node in config.logger.values()],
+        plugins=[AtomicCheckpointIO()],
+    )
+    for logger in trainer.loggers:
+        logger.log_hyperparams(plain(config))
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
+    write_environment(folder, datasets, numerics._asdict())
+    Console(stderr=True).print(
+        f"{config.name}: {type(system.network).__name__} on {device}, {numerics.describe()}\n"
+        f"run folder {folder}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    fit(trainer, system, data, checkpoint_path(config.run, "last") if config.run else None)
+    trained = trained_checkpoint(str(folder))
+    if not trained.is_file():  # fast_dev_run writes no checkpoint
+        return math.nan
+    table, galleries = evaluate_run(config, folder, folder, trained, "test")
+    for logger in trainer.loggers:
+        if isinstance(logger, pl.loggers.WandbLogger):
+            from bgr.training.wandb import publish
+
+            panels = {gallery.title: gallery.panels for gallery in galleries}
+            publish(logger, table.rows["trained"], panels, trained)
+    best = callbacks["best"].best_model_score if "best" in callbacks else None
+    return math.nan if best is None else float(best)
+
+
+def build_system(config: DictConfig) -> MattingSystem:
+    """The system of a run, with the weights of `init` when a new run starts from another."""
+    system: MattingSystem = build(config.model)
+    if config.init is not None and config.run is None:
+        start = Path(config.init)
+        load_weights(system, trained_checkpoint(config.init) if start.is_dir() else start)
+    return system
