@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from bgr.errors import BgrError
-
-ALLOWED_TARGETS = ["bgr.*", "torch.*", "torchvision.*", "pytorch_lightning.*", "torchmetrics.*"]
 
 
 @dataclass
@@ -136,8 +133,6 @@ def build(node: Any, **kwargs: Any) -> Any:
     """
     if not node:
         return None
-    if tuple(int(x) for x in version("hydra-core").split(".")[:2]) >= (1, 4):
-        kwargs["_execution_whitelist_"] = ALLOWED_TARGETS
     try:
         return hydra.utils.instantiate(node, **kwargs)
     except hydra.errors.InstantiationException as error:
@@ -170,7 +165,20 @@ def load_run(run: str) -> DictConfig:
         )
     config = OmegaConf.load(path)
     assert isinstance(config, DictConfig)
-    return config
+    here = str(Path(run).resolve())
+    moved: DictConfig = OmegaConf.create(_moved(plain(config), config.paths.output_dir, here))
+    return moved
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """A plain config with every path below a run's old folder below its present one."""
+    if isinstance(value, dict):
+        return {k: _moved(v, old, new) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_moved(v, old, new) for v in value]
+    if isinstance(value, str) and (value == old or value.startswith(f"{old}/")):
+        return new + value.removeprefix(old)
+    return value
 
 
 def nearest_key(message: str, known: Iterable[str]) -> str | None:

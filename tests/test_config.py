@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_class, get_method
 from omegaconf import DictConfig, OmegaConf
 
-from bgr.config import build, nearest_key, register_schemas
+from bgr.config import build, nearest_key, plain, register_schemas
 from bgr.errors import BgrError
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -82,9 +83,23 @@ def test_node_binds_to_its_signature(path: str, node: dict[str, Any]) -> None:
         assert not missing, f"{path}: no key for {sorted(missing)}"
 
 
-def test_no_partial_and_no_resolver() -> None:
+def test_no_partial_and_no_resolver_but_these() -> None:
+    """`hydra:` and `oc.env:` only in paths, `now:` only in the run's folder; no custom one."""
+    allowed = {"paths": {"hydra", "oc.env"}, "hydra": {"now"}}
     for path in CONF.rglob("*.yaml"):
-        assert "_partial_" not in path.read_text(), path
+        text = path.read_text()
+        assert "_partial_" not in text, path
+        used = set(re.findall(r"\$\{([\w.]+):", text))
+        assert used <= allowed.get(path.parent.name, set()), path
+
+
+def test_every_interpolation_resolves() -> None:
+    for experiment in sorted((CONF / "experiment").glob("*.yaml")):
+        overrides = [f"experiment={experiment.stem}", "paths.output_dir=/run", "init=/run"]
+        overrides += ["data.root=/photos"] if experiment.stem.startswith("portrait_") else []
+        for logger in ("csv", "wandb", "tensorboard"):
+            config = compose("train", overrides=[*overrides, f"logger={logger}"])
+            assert plain(config)["callbacks"]["best"]["monitor"] == "val/mad"
 
 
 @pytest.mark.parametrize(

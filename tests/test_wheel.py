@@ -1,6 +1,7 @@
 """The wheel holds everything, and works in a clean environment, from another folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,8 +18,14 @@ REPOSITORY = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"  # a copy: setuptools would reuse stale files of an earlier build
+    source.mkdir()
+    for name in ("bgr", "conf", "data_tools"):
+        shutil.copytree(REPOSITORY / name, source / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*command, str(REPOSITORY)], check=True, capture_output=True)
+    subprocess.run([*command, str(source)], check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -45,19 +52,16 @@ def test_wheel_holds_every_yaml_and_template(wheel: Path) -> None:
 
 def test_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
     """Dependencies come from this environment, bgr itself only from the wheel."""
-    venv.create(tmp_path / "clean", with_pip=False)
+    venv.create(tmp_path / "clean", with_pip=True)
     python = tmp_path / "clean" / "bin" / "python"
-    site = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    zipfile.ZipFile(wheel).extractall(site)
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
     # PYTHONPATH entries run no .pth file, so the editable install of this repository stays out.
     environment = os.environ | {"PYTHONPATH": sysconfig.get_paths()["purelib"]}
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
-        [python, "-c", "from bgr.cli.main import main; main()", "train", "--cfg", "job"],
+        [python.with_name("bgr"), "train", "--cfg", "job"],
         cwd=elsewhere, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ class StepBench(NamedTuple):
         plain: samples/s of float32, contiguous, eager, one value a round.
         default: samples/s of the defaults, one value a round.
         flops: floating point operations of one sample's step.
-        peak: FLOP/s of a large float32 matrix product on this machine.
+        peak: FLOP/s of a large matrix product in the chosen precision on this machine.
     """
 
     numerics: Numerics
@@ -73,7 +73,8 @@ def bench_step(
                 arguments = (system, size, batch_size, steps, chosen, compile_it, default, device)
                 speeds[default].append(pool.submit(samples_per_second, *arguments).result())
     flops = count_flops(system, size)
-    return StepBench(numerics, speeds[False], speeds[True], flops, matmul_peak(device))
+    dtype = torch.bfloat16 if numerics.precision == "bf16-mixed" else torch.float32
+    return StepBench(numerics, speeds[False], speeds[True], flops, matmul_peak(device, dtype))
 
 
 def samples_per_second(
@@ -93,7 +94,7 @@ def samples_per_second(
     apply_numerics(system.network, numerics)
     if compiled:
         system.network.compile()
-    optimizer = system.configure_optimizers()["optimizer"]
+    optimizer = system.make_optimizer()
     batch = random_batch(size, batch_size, device)
     half = numerics.precision == "bf16-mixed"
     times = []
@@ -104,8 +105,7 @@ def samples_per_second(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait_for(device)
         times.append(time.perf_counter() - start)
     return batch_size / min(times[2:])
 
@@ -126,14 +126,19 @@ def count_flops(system: MattingSystem, size: Sequence[int]) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def matmul_peak(device: torch.device) -> float:
-    """FLOP/s of a float32 matrix product, the floor that a step is compared with."""
-    a = torch.rand(MATMUL, MATMUL, device=device)
+def _wait_for(device: torch.device) -> None:
+    """Let an accelerator finish what was queued."""
+    if device.type in ("cuda", "mps"):
+        getattr(torch, device.type).synchronize()
+
+
+def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of a large matrix product, the floor that a step is compared with."""
+    a = torch.rand(MATMUL, MATMUL, device=device, dtype=dtype)
     times = []
     for _ in range(5):
         start = time.perf_counter()
         a @ a
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait_for(device)
         times.append(time.perf_counter() - start)
     return 2 * MATMUL**3 / min(times)

@@ -18,6 +18,9 @@ def build_datasets(
     config: DictConfig, splits: Sequence[Split] = get_args(Split)
 ) -> dict[Split, MattingDataset]:
     """Datasets of a run's configuration, one a split."""
+    unknown = set(splits) - set(get_args(Split))
+    if unknown:
+        raise BgrError(f"no split {unknown.pop()!r}", f"one of {', '.join(get_args(Split))}")
     geometry = build(config.geometry, size=list(config.size))
     return {
         split: build(
@@ -48,12 +51,19 @@ def trained_checkpoint(run: str) -> Path:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Device by name; `auto` is CUDA, then MPS, then the CPU; `gpu` is CUDA."""
-    name = "cuda" if name == "gpu" else name
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise BgrError(f"no device {name!r}", "auto, cpu, gpu, cuda:<n> or mps") from error
+    """Device by name; `gpu` is CUDA or MPS, `auto` is that or the CPU.
+
+    Raises:
+        BgrError: an unknown name, or a device this machine does not have.
+    """
+    here = {
+        "cpu": True,
+        "mps": torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available(),
+    }
+    gpu = "mps" if here["mps"] else "cuda"
+    name = {"auto": gpu if here[gpu] else "cpu", "gpu": gpu}.get(name, name)
+    if not here.get(name.partition(":")[0], False):
+        found = ", ".join(device for device, present in here.items() if present)
+        raise BgrError(f"no device {name!r} on this machine", f"auto or one of {found}")
+    return torch.device(name)

@@ -64,13 +64,12 @@ def evaluate_run(
     system = load_system(config, checkpoint, where)
     pl.seed_everything(config.seed, verbose=False)
     untrained = build(config.model).eval().to(where)
-    datasets = build_datasets(config, [split] if split == "train" else ["train", split])
+    datasets = build_datasets(config, [split])
     data = build(config.loader, datasets=datasets, seed=config.seed)
     environment = run / "environment.json"
     table, galleries = study(
         {"trained": system.predict_alpha, "untrained": untrained.predict_alpha},
         datasets[split],
-        datasets["train"],
         data.ordered(split),
         build(config.evaluator),
         where,

@@ -45,7 +45,7 @@ def main() -> None:
     if verb not in VERBS:
         fail(BgrError(f"no verb {verb!r}", f"one of {', '.join(VERBS)}", "see `bgr --help`"))
     sys.argv = [f"bgr {verb}", *arguments[1:]]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `report` instead of Hydra's own printer
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach `fail` instead of Hydra's own printer
     debug = any(a.lower() in ("debug=true", "debug=1") for a in arguments)
     try:
         import_module(f"bgr.cli.{verb}").main()
@@ -53,6 +53,9 @@ def main() -> None:
         if debug:
             raise
         fail(error)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
     except BaseException as error:
         code = getattr(error, "exit_code", None)
         if code is None:
@@ -74,15 +77,12 @@ def fail(error: Exception) -> None:
 def expected_message(error: Exception) -> str | None:
     """What to tell the user, or None when the error is not one the user can mend."""
     if isinstance(error, BgrError):
-        return str(error)
+        # An error of a loader worker arrives with the worker's traceback in front of its message.
+        return str(error).rpartition("bgr.errors.BgrError: ")[2].strip()
     if type(error).__module__.split(".")[0] in ("hydra", "omegaconf"):
         return config_message(error)
     if isinstance(error, OSError) and error.filename:
-        from pathlib import Path
-
-        from bgr.io.files import write_error
-
-        return str(write_error(Path(str(error.filename)), error))
+        return f"{error.filename}: {error.strerror}\n  to mend:  check the path and its permissions"
     if type(error) is ValueError and "Config group override" in str(error):
         return f"{error}\n  to mend:  choose a file of the group, such as geometry=none"
     return None
@@ -104,8 +104,9 @@ def config_message(error: Exception) -> str:
         return message
     GlobalHydra.instance().clear()
     register_schemas()
+    chosen = [a for a in sys.argv[1:] if a.startswith(("data=", "model=", "logger="))]
     with initialize_config_module("bgr.conf", version_base="1.3"):
-        defaults = compose(sys.argv[0].removeprefix("bgr "))
+        defaults = compose(sys.argv[0].removeprefix("bgr "), overrides=chosen)
     near = nearest_key(text, dotted_keys(defaults))
     return f"{message}\n  nearest known key: {near}" if near else message
 

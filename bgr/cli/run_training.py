@@ -4,8 +4,10 @@ import math
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from torch.utils.data import default_collate
 
 from bgr.cli.assemble import (
     build_datasets,
@@ -15,7 +17,10 @@ from bgr.cli.assemble import (
 )
 from bgr.cli.evaluate import evaluate_run
 from bgr.config import build, plain
+from bgr.data.compose import compose
 from bgr.data.datamodule import DataModule
+from bgr.data.dataset import MattingDataset
+from bgr.errors import BgrError
 from bgr.io.files import make_folder, write_text
 from bgr.systems.base import MattingSystem
 from bgr.training import machine
@@ -34,6 +39,8 @@ def run_training(config: DictConfig, folder: Path) -> float:
     quiet_lightning()
     machine.keep_freed_memory()
     make_folder(folder)
+    if config.trainer.devices != 1:
+        raise BgrError(f"trainer.devices is {config.trainer.devices}", "1: a run uses one device")
     datasets = build_datasets(config)
     data: DataModule = build(
         config.loader, datasets=datasets, seed=config.seed, augment=build(config.augment)
@@ -45,6 +52,10 @@ def run_training(config: DictConfig, folder: Path) -> float:
     machine.apply_numerics(system.network, numerics)
     if config.compile:
         system.network.compile()
+    resume = checkpoint_path(config.run, "last") if config.run else None
+    if resume is not None:
+        load_weights(system, resume)
+    try_one_sample(system, datasets["val"])
     callbacks = {name: build(node) for name, node in config.callbacks.items()}
     trainer: pl.Trainer = build(
         config.trainer,
@@ -60,18 +71,19 @@ def run_training(config: DictConfig, folder: Path) -> float:
     for logger in trainer.loggers:
         logger.log_hyperparams(plain(config))
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
-    write_environment(folder, datasets, numerics._asdict())
+    environment = folder / ("environment_resumed.json" if resume else "environment.json")
+    write_environment(environment, datasets, numerics._asdict())
     Console(stderr=True).print(
         f"{config.name}: {type(system.network).__name__} on {device}, {numerics.describe()}\n"
         f"run folder {folder}",
         highlight=False,
         soft_wrap=True,
     )
-    fit(trainer, system, data, checkpoint_path(config.run, "last") if config.run else None)
+    fit(trainer, system, data, resume)
     trained = trained_checkpoint(str(folder))
     if not trained.is_file():  # fast_dev_run writes no checkpoint
         return math.nan
-    table, galleries = evaluate_run(config, folder, folder, trained, "test")
+    table, galleries = evaluate_run(config, folder, folder, trained, "test", str(device))
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.WandbLogger):
             from bgr.training.wandb import publish
@@ -89,3 +101,11 @@ def build_system(config: DictConfig) -> MattingSystem:
         start = Path(config.init)
         load_weights(system, trained_checkpoint(config.init) if start.is_dir() else start)
     return system
+
+
+@torch.no_grad()
+def try_one_sample(system: MattingSystem, dataset: MattingDataset) -> None:
+    """Predict one sample, so that data or sizes that do not fit fail before anything is written."""
+    system.eval()
+    system.predict_alpha(compose(default_collate([dataset[0]])))
+    system.train()

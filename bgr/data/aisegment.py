@@ -47,7 +47,8 @@ class AISegmentDataset(PairDataset):
         pairs = seeded_split(
             find_clips(Path(root)), split, fractions=(0.8, 0.05, 0.15), seed=split_seed
         )
-        super().__init__(pairs, split, size, backgrounds, composite, seed, geometry)
+        pools = [Path(backgrounds)] if backgrounds is not None else []
+        super().__init__(pairs, split, size, pools, composite, seed, geometry)
 
 
 def find_clips(root: Path) -> list[Pair]:

@@ -2,7 +2,6 @@
 
 import torch
 from kornia.enhance import adjust_brightness, adjust_contrast, adjust_gamma, adjust_saturation
-from torch import Tensor
 
 from bgr.types import Batch
 
@@ -28,20 +27,15 @@ class PhotometricAugment:
         if "seed" not in batch:
             return batch
         image = batch["image"]
-        draws = [torch.Generator().manual_seed(int(s)) for s in batch["seed"]]
-        uniform = torch.stack([torch.rand(5, generator=g) for g in draws]).to(image)
+        draws = [torch.Generator(image.device).manual_seed(s) for s in batch["seed"].tolist()]
+        uniform = torch.stack([torch.rand(5, generator=g, device=image.device) for g in draws])
         brightness, *factors = ((2 * uniform[:, :4] - 1) * self.jitter).unbind(dim=1)
-        image = adjust_brightness(image, brightness)
         contrast, saturation, gamma = (1 + factor for factor in factors)
-        image = adjust_contrast(image, contrast)
+        image = adjust_contrast(adjust_brightness(image, brightness), contrast)
         image = adjust_gamma(adjust_saturation(image, saturation), gamma)
         if self.noise:
-            image = image + self._noise(image, draws) * (uniform[:, 4] * self.noise).view(
-                -1, 1, 1, 1
-            )
+            shape = image.shape[1:]
+            normal = [torch.randn(shape, generator=g, device=image.device) for g in draws]
+            image = image + torch.stack(normal) * (uniform[:, 4] * self.noise).view(-1, 1, 1, 1)
         batch["image"] = image.clamp(0, 1)
         return batch
-
-    @staticmethod
-    def _noise(image: Tensor, draws: list[torch.Generator]) -> Tensor:
-        return torch.stack([torch.randn(image.shape[1:], generator=g) for g in draws]).to(image)

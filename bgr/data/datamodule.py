@@ -1,6 +1,7 @@
 """Loaders over the three splits of a dataset, in an order that a resumed run replays."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,38 +21,35 @@ class ShuffledPositions(Sampler[int]):
 
     Args:
         length: number of samples in the dataset.
-        batch_size: samples a step on all processes together.
+        batch_size: samples a step.
         seed: seed of the shuffles.
         batches_done: says how many batches the run has trained on so far, over all epochs.
-        rank: this process; it gets every `world_size`-th position.
-        world_size: number of processes.
     """
 
     def __init__(
-        self,
-        length: int,
-        batch_size: int,
-        seed: int,
-        batches_done: Callable[[], int],
-        rank: int = 0,
-        world_size: int = 1,
+        self, length: int, batch_size: int, seed: int, batches_done: Callable[[], int]
     ) -> None:
         self.length = length
         self.seed = seed
         self.batches_done = batches_done
-        self.rank, self.world_size = rank, world_size
         # Incomplete last batches are dropped, unless there is no complete one.
         self.batch_size = min(batch_size, length)
         self.batches = length // self.batch_size
 
     def __len__(self) -> int:
-        return self.batches * self.batch_size // self.world_size
+        return self.batches * self.batch_size
 
     def __iter__(self) -> Iterator[int]:
         epoch, done = divmod(self.batches_done(), self.batches)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
-        positions = epoch * self.length + order[: self.batches * self.batch_size]
-        yield from positions[done * self.batch_size :][self.rank :: self.world_size].tolist()
+        positions = epoch * self.length + order[: len(self)]
+        yield from positions[done * self.batch_size :].tolist()
+
+
+def ignore_signals(worker: int) -> None:
+    """Leave Ctrl-C and SIGTERM to the main process, which still needs the workers to stop well."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class DataModule(pl.LightningDataModule):
@@ -59,7 +57,7 @@ class DataModule(pl.LightningDataModule):
 
     Args:
         datasets: the dataset of each split; only those that a command needs.
-        batch_size: samples a training step, over all devices; evaluation uses the same.
+        batch_size: samples a training step; evaluation uses the same.
         workers: loader processes; `auto` is one per core up to 8, less one for the training process.
         seed: seed of the shuffle.
         augment: augmentation of the composed batch, on the device.
@@ -81,21 +79,32 @@ class DataModule(pl.LightningDataModule):
         self.seed = seed
         self.augment = augment
         self.fetched_at = 0.0
+        self.restored = 0
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches, going on where the run stands."""
-        trainer, dataset = self.trainer, self.datasets["train"]
-        assert trainer is not None
-        progress = trainer.fit_loop.epoch_loop.batch_progress
+        dataset = self.datasets["train"]
         sampler = ShuffledPositions(
-            len(dataset),
-            self.batch_size,
-            self.seed,
-            batches_done=lambda: progress.state_dict()["total"]["processed"],
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
+            len(dataset), self.batch_size, self.seed, batches_done=lambda: self.batches_done
         )
-        return self._loader(dataset, sampler.batch_size // trainer.world_size, sampler)
+        return self._loader(dataset, sampler.batch_size, sampler)
+
+    @property
+    def batches_done(self) -> int:
+        """Batches trained on so far, over all epochs.
+
+        Lightning may build the train loader, to count its batches, before it restores its own progress
+        from a checkpoint; the DataModule's state is restored earlier.
+        """
+        assert self.trainer is not None
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress.state_dict()
+        return max(self.restored, int(progress["total"]["processed"]))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches_done": self.batches_done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.restored = state_dict["batches_done"]
 
     def val_dataloader(self) -> DataLoader[Any]:
         """The val split, in order."""
@@ -124,6 +133,7 @@ class DataModule(pl.LightningDataModule):
             sampler=sampler,
             num_workers=self.workers,
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=ignore_signals,
             persistent_workers=self.workers > 0 and sampler is not None,
             # A generator of its own: creating an iterator must not draw from the training RNG.
             generator=torch.Generator().manual_seed(self.seed),

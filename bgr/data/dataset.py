@@ -36,7 +36,7 @@ class MattingDataset(Dataset[dict[str, Any]]):
     Args:
         split: `train`, `val` or `test`.
         size: height and width of a sample.
-        seed: seed of the random draws.
+        seed: seed of the random draws of the train split.
         geometry: random warp of the train split; other splits, and None, are resized only.
     """
 
@@ -51,7 +51,7 @@ class MattingDataset(Dataset[dict[str, Any]]):
             raise BgrError(f"no split {split!r}", f"one of {', '.join(get_args(Split))}")
         self.split = split
         self.height, self.width = size
-        self.seed = seed
+        self.seed = seed if split == "train" else 0  # val and test are the same for every seed
         self.geometry = geometry if split == "train" else None
 
     def __len__(self) -> int:
@@ -95,7 +95,7 @@ class MattingDataset(Dataset[dict[str, Any]]):
         """Hash of the names and sizes of the files, or of one sample of generated data."""
         digest = hashlib.sha256(f"{type(self).__name__} {self.split} {len(self)}".encode())
         for file in self.files():
-            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size}\n".encode())
         if not self.files():
             for array in self.sample(0, np.random.default_rng(0)).values():
                 digest.update(array.tobytes())

@@ -23,7 +23,7 @@ class FolderDataset(PairDataset):
         root: the folder, or several.
         split: `train`, `val` or `test`.
         size: height and width of a sample.
-        backgrounds: pool of backgrounds; the root's own `background/` when None.
+        backgrounds: folder of backgrounds; the `background/` of each root when None.
         composite: share of train draws in which a photo's person is placed over another background.
         fractions: shares of train, val and test where the root has no split folders.
         split_seed: seed of that shuffle, apart from `seed` so that test images stay test images.
@@ -49,13 +49,15 @@ class FolderDataset(PairDataset):
     ) -> None:
         roots = [Path(r) for r in ([root] if isinstance(root, str) else root)]
         pairs: list[Pair] = []
+        pools = [Path(backgrounds)] if backgrounds is not None else []
         for folder in roots:
             found = split_pairs(folder, split, fractions, split_seed)
             check_headers(found)
             pairs += found
-            if backgrounds is None and (folder / "background").is_dir():
-                backgrounds = str(folder / "background")
-        super().__init__(pairs, split, size, backgrounds, composite, seed, geometry)
+            if backgrounds is None:
+                own = (folder / "background", folder / split / "background")
+                pools += [pool for pool in own if pool.is_dir()]
+        super().__init__(pairs, split, size, pools, composite, seed, geometry)
 
 
 def split_pairs(

@@ -35,7 +35,7 @@ class PairDataset(MattingDataset):
         pairs: the photos and mattes of this split.
         split: `train`, `val` or `test`.
         size: height and width of a sample.
-        backgrounds: folder of images without people; None for none.
+        backgrounds: folders of images without people.
         composite: share of train draws in which a photo's person is placed over another background;
             without effect where there is no pool.
         seed: seed of the random draws.
@@ -50,14 +50,14 @@ class PairDataset(MattingDataset):
         pairs: Sequence[Pair],
         split: Split,
         size: Sequence[int],
-        backgrounds: str | None = None,
+        backgrounds: Sequence[Path] = (),
         composite: float = 0.5,
         seed: int = 0,
         geometry: Geometry | None = None,
     ) -> None:
         super().__init__(split, size, seed, geometry)
         self.pairs = pairs
-        self.backgrounds = list_images(Path(backgrounds)) if backgrounds is not None else []
+        self.backgrounds = [image for folder in backgrounds for image in list_images(folder)]
         # All samples of a dataset have the same keys, so that they collate.
         cutouts = any(pair.alpha is None for pair in pairs)
         self.composites = cutouts or (split == "train" and bool(self.backgrounds))
@@ -70,7 +70,7 @@ class PairDataset(MattingDataset):
         return self.pairs[index].image.stem
 
     def files(self) -> list[Path]:
-        return [f for pair in self.pairs for f in pair if f is not None]
+        return [f for pair in self.pairs for f in pair if f is not None] + self.backgrounds
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, ImageArray]:
         pair = self.pairs[index]

@@ -28,7 +28,7 @@ class SyntheticDataset(MattingDataset):
         length: samples of a train epoch.
         val_length: samples of the val split.
         test_length: samples of the test split.
-        seed: seed of the train split. Val and test do not depend on it.
+        seed: seed of the train split.
         geometry: random warp of the train split.
     """
 
@@ -42,7 +42,7 @@ class SyntheticDataset(MattingDataset):
         seed: int = 0,
         geometry: Geometry | None = None,
     ) -> None:
-        super().__init__(split, size, seed if split == "train" else 0, geometry)
+        super().__init__(split, size, seed, geometry)
         self.length = {"train": length, "val": val_length, "test": test_length}[split]
 
     def __len__(self) -> int:

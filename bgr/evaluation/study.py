@@ -30,16 +30,16 @@ PRIOR_SAMPLES = 200  # mattes from which the priors are fitted
 PANELS = 6
 
 NOTE = (
-    "best constant: per metric, the best of the mattes 0, 1, mean and median of these very images. "
-    "centre ellipse: per metric, the better of the ellipses of least MAD and of greatest IoU on the "
-    "training mattes. untrained: the same network before training."
+    "Baselines that do not look at the image are fitted on the very mattes that are scored. best "
+    "constant: per metric, the best of the mattes 0, 1, mean and median. centre ellipse: per metric, "
+    "the better of the ellipses of least MAD and of greatest IoU. untrained: the network before "
+    "training."
 )
 
 
 def study(
     predictors: Mapping[str, Predictor],
     dataset: MattingDataset,
-    train: MattingDataset,
     loader: DataLoader[Any],
     evaluator: Evaluator,
     device: torch.device,
@@ -53,7 +53,6 @@ def study(
     Args:
         predictors: label -> predictor; the first is the one reported image by image.
         dataset: the split that is scored.
-        train: the split that the centre ellipse is fitted on.
         loader: batches of `dataset`, in order.
         evaluator: what to measure.
         device: where the predictors run.
@@ -66,9 +65,10 @@ def study(
         The table of means, and panels of the worst and best images.
     """
     make_folder(folder)
+    mattes = _mattes(dataset)
     blind: dict[str, Sequence[Predictor]] = {
-        "best constant": constants(_mattes(dataset)),
-        "centre ellipse": centre_ellipses(_mattes(train)),
+        "best constant": constants(mattes),
+        "centre ellipse": centre_ellipses(mattes),
     }
     everything = dict(predictors)
     for label, candidates in blind.items():

@@ -82,7 +82,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _Opened(path) as file:
         width, height = file.size
-        turned = file.getexif().get(_ORIENTATION_TAG) in _TRANSPOSED_ORIENTATIONS
+        turned = Image.Image.getexif(file).get(_ORIENTATION_TAG) in _TRANSPOSED_ORIENTATIONS
     return (width, height) if turned else (height, width)
 
 
@@ -119,7 +119,7 @@ class _Opened:
             self.file = Image.open(self.path)
         except FileNotFoundError as error:
             raise BgrError(f"no file {self.path}", fix="check the path") from error
-        except (UnidentifiedImageError, OSError) as error:
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
             raise self._damaged(error) from error
         return self.file
 

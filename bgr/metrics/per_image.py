@@ -27,12 +27,12 @@ class PerImageMean(Metric):
         functional.unit(metric, convention)
         self.function: functional.Metric = getattr(functional, metric)
         self.convention = convention
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("defined", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, pred: Tensor, true: Tensor) -> None:
         """Add a batch: pred and true (B, 1, H, W) in [0, 1]."""
-        values = self.function(pred, true, convention=self.convention).double()
+        values = self.function(pred, true, convention=self.convention)
         defined = ~values.isnan()
         self.total += values[defined].sum()
         self.defined += defined.sum()
@@ -41,4 +41,4 @@ class PerImageMean(Metric):
         """The mean, in the unit of the convention; NaN when no image had a defined value."""
         if self.defined == 0:
             return torch.tensor(math.nan)
-        return (self.total / self.defined).float()
+        return self.total / self.defined

@@ -79,12 +79,17 @@ class MattingSystem(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.predict_alpha(batch)
 
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """Adam over the network's parameters; fused unless gradients are clipped, which AMP forbids."""
+        clips = self._trainer is not None and bool(self.trainer.gradient_clip_val)
+        return torch.optim.Adam(
+            self.network.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=not clips
         )
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer()
         if self.schedule == "constant":
-            return {"optimizer": optimizer}
+            return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
         return {

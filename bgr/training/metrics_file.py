@@ -11,8 +11,6 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from bgr.io.files import atomic_write, make_folder
 
-FLUSH_SECONDS = 5.0
-
 
 class MetricsFile(Logger):
     """Writes `metrics.csv`; a resumed run keeps the lines up to the step it resumes from.
@@ -48,8 +46,13 @@ class MetricsFile(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.rows.append({"step": step, **metrics})
-        if time.monotonic() - self.flushed > FLUSH_SECONDS:
+        # The whole file is written each time, so it is written more rarely as it grows.
+        if time.monotonic() - self.flushed > max(5.0, len(self.rows) / 1000):
             self._write()
+
+    @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        self._write()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 SMOOTHING = 0.9  # of the samples/s and waiting shares, per step
+REFRESH = 0.25  # seconds between two updates of the bar; each reads the loss from the device
 
 
 class TrainingProgress(pl.Callback):
@@ -35,7 +36,7 @@ class TrainingProgress(pl.Callback):
         self.bar.start()
         total = int(trainer.estimated_stepping_batches)
         self.task = self.bar.add_task("train", total=total, completed=trainer.global_step, text="")
-        self.last_line = time.perf_counter()
+        self.last_line = self.last_end = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.last_end = time.perf_counter()
@@ -59,21 +60,23 @@ class TrainingProgress(pl.Callback):
         self.step_seconds = keep * self.step_seconds + (1 - keep) * seconds
         self.waiting = keep * self.waiting + (1 - keep) * waited
         self.last_end = now
-        if self.task is None or trainer.sanity_checking:
+        assert self.task is not None
+        if now - self.last_line < (REFRESH if self.console.is_terminal else self.seconds):
             return
+        self.last_line = now
         text = self._text(trainer, len(batch["name"]))
         self.bar.update(self.task, completed=trainer.global_step, text=text)
-        if not self.console.is_terminal and now - self.last_line > self.seconds:
-            self.last_line = now
+        if not self.console.is_terminal:
             total = int(trainer.estimated_stepping_batches)
-            self.console.print(f"step {trainer.global_step}/{total}  {text}", highlight=False)
+            line = f"step {trainer.global_step}/{total}  {text}"
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def _text(self, trainer: pl.Trainer, batch_size: int) -> str:
         left = int(trainer.estimated_stepping_batches) - trainer.global_step
         minutes, seconds = divmod(round(left * self.step_seconds), 60)
         shown = {k.removeprefix("train/"): v for k, v in trainer.callback_metrics.items()}
         parts = [f"{k} {float(shown[k]):.4f}" for k in ("loss/total", "val/mad") if k in shown]
-        samples = batch_size * trainer.world_size / self.step_seconds
+        samples = batch_size / self.step_seconds
         waiting = self.waiting / self.step_seconds
         parts += [f"{samples:.1f} samples/s", f"{waiting:.0%} waiting for data"]
         return "  ".join([f"ETA {minutes}:{seconds:02d}", *parts])

@@ -18,9 +18,9 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "kornia",
 
 
 def write_environment(
-    folder: Path, datasets: Mapping[Any, MattingDataset], numerics: Mapping[str, Any]
+    path: Path, datasets: Mapping[Any, MattingDataset], numerics: Mapping[str, Any]
 ) -> None:
-    """Write `environment.json`: machine, versions, git commit, data fingerprints, numerics."""
+    """Write where a run comes from as JSON: machine, versions, git commit, data fingerprints."""
     environment = {
         "bgr": version("bgr"),
         "python": platform.python_version(),
@@ -37,7 +37,7 @@ def write_environment(
             for split, d in datasets.items()
         },
     }
-    write_text(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_text(path, json.dumps(environment, indent=2) + "\n")
 
 
 def git_commit() -> str | None:

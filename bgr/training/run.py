@@ -24,6 +24,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="The dirpath has changed from")  # a moved run
 
 
 class StoredConfig(pl.Callback):
@@ -52,34 +53,25 @@ def load_weights(system: MattingSystem, path: Path) -> None:
     try:
         system.load_state_dict(checkpoint["state_dict"])
     except (KeyError, RuntimeError) as error:
-        raise _other_model(system, path, error) from error
-
-
-def _other_model(system: MattingSystem, path: Path, error: Exception) -> BgrError:
-    first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
-    return BgrError(
-        f"{path} is a checkpoint of another model: {first[:200]}",
-        f"weights of {type(system.network).__name__} in {type(system).__name__}",
-        "use the model the checkpoint was trained with (config.yaml beside it names it)",
-    )
+        first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
+        raise BgrError(
+            f"{path} is a checkpoint of another model: {first[:200]}",
+            f"weights of {type(system.network).__name__} in {type(system).__name__}",
+            "use the model the checkpoint was trained with (config.yaml beside it names it)",
+        ) from error
 
 
 def fit(trainer: pl.Trainer, system: MattingSystem, data: DataModule, resume: Path | None) -> None:
     """Train, from the start or from a checkpoint.
 
     Raises:
-        BgrError: the checkpoint cannot be read or belongs to another model.
+        BgrError: the checkpoint cannot be read.
         Stopped: a signal stopped the run; its state is saved.
     """
     if resume is not None:
-        checkpoint = load_checkpoint(resume)
-        step = checkpoint["global_step"]
+        step = load_checkpoint(resume)["global_step"]
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.resume(step)
         Console(stderr=True).print(f"going on after step {step} of {resume}", highlight=False)
-        try:
-            system.load_state_dict(checkpoint["state_dict"])
-        except RuntimeError as error:
-            raise _other_model(system, resume, error) from error
     trainer.fit(system, datamodule=data, ckpt_path=resume)

@@ -67,8 +67,8 @@ class GracefulStop(pl.Callback):
         self.previous = {s: signal.signal(s, self._receive) for s in self.signals}
         if self.random_states is not None:
             torch.set_rng_state(self.random_states["cpu"])
-            if torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(self.random_states["cuda"])
+            if pl_module.device.type == "cuda" and self.random_states["cuda"] is not None:
+                torch.cuda.set_rng_state(self.random_states["cuda"], pl_module.device)
 
     def on_train_batch_end(
         self,
@@ -78,10 +78,9 @@ class GracefulStop(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if (
-            self.received is not None
-            and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        ):
+        between_steps = not trainer.fit_loop._should_accumulate()
+        at_epoch_end = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if self.received is not None and between_steps and not at_epoch_end:
             trainer._logger_connector.update_train_step_metrics()  # Lightning would after this hook
             self._stop(trainer)
 
@@ -95,7 +94,7 @@ class GracefulStop(pl.Callback):
         raise Stopped(self.received, trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
         return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -113,7 +112,7 @@ class AtomicCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return load_checkpoint(Path(path), map_location)
+        return load_checkpoint(Path(path), map_location or "cpu")
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)

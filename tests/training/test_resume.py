@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgr.data.augment import PhotometricAugment
 from bgr.data.datamodule import DataModule
+from bgr.data.geometry import PortraitGeometry
 from bgr.data.synthetic import SyntheticDataset
 from bgr.evaluation.evaluator import Evaluator
 from bgr.models.mobile_deeplab import MobileDeepLabV3
@@ -33,26 +35,42 @@ class SignalAt(pl.Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
+class KillAt(pl.Callback):
+    """Raises when a step begins, so that only ModelCheckpoint's own checkpoint is left."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.step:
+            raise ZeroDivisionError
+
+
 def run(
-    folder: Path, workers: int = 0, stop_at: int | None = None, resume: bool = False
+    folder: Path,
+    workers: int = 0,
+    stop: pl.Callback | None = None,
+    resume: bool = False,
+    accumulate: int = 1,
 ) -> PortraitSystem:
     """Three epochs of a network with dropout and BatchNorm, under a one-cycle schedule."""
     pl.seed_everything(5, verbose=False)
     weights = {"l1": 1.0, "cross_entropy": 1.0, "gradient": 1.0}
     system = PortraitSystem(MobileDeepLabV3(0.35), weights, lr=1e-3, schedule="one_cycle")
+    geometry = PortraitGeometry((32, 32))
     datasets = {
-        "train": SyntheticDataset("train", (32, 32), length=4 * STEPS_AN_EPOCH + 1),
+        "train": SyntheticDataset("train", (32, 32), 4 * STEPS_AN_EPOCH + 1, geometry=geometry),
         "val": SyntheticDataset("val", (32, 32), val_length=3),
     }
     data = DataModule(datasets, batch_size=4, workers=workers, augment=PhotometricAugment())
     evaluator = Evaluator({"mad": "rvm"}, "val/mad", "min")
     callbacks = [GracefulStop(str(folder)), Validation(evaluator)]
-    if stop_at is not None:
-        callbacks.append(SignalAt(stop_at))
+    last = ModelCheckpoint(str(folder), "last", every_n_epochs=1, enable_version_counter=False)
+    callbacks += [last] + ([stop] if stop is not None else [])
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=3, callbacks=callbacks, logger=MetricsFile(str(folder)),
         plugins=[AtomicCheckpointIO()], log_every_n_steps=1, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=False, use_distributed_sampler=False,
+        enable_model_summary=False, accumulate_grad_batches=accumulate,
         num_sanity_val_steps=0,
     )  # fmt: skip
     fit(trainer, system, data, folder / "last.ckpt" if resume else None)
@@ -68,16 +86,33 @@ def metrics(folder: Path) -> str:
     return (folder / "metrics.csv").read_text()
 
 
-@pytest.mark.parametrize("stop_at", [0, 1, 2, 3, 4, 5, 7, 8])
-def test_stopped_and_resumed_is_bit_equal(tmp_path: Path, stop_at: int) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stop_at", [0, 2, 3, 4, 8])
+def test_stopped_and_resumed_is_bit_equal(tmp_path: Path, stop_at: int, workers: int) -> None:
     """Stops in the middle of an epoch, and on its first and last step."""
     whole = run(tmp_path / "whole")
     with pytest.raises(Stopped, match="SIGTERM") as stopped:
-        run(tmp_path / "parts", stop_at=stop_at)
+        run(tmp_path / "parts", workers, SignalAt(stop_at))
     assert stopped.value.exit_code == 143
-    resumed = run(tmp_path / "parts", resume=True)
+    resumed = run(tmp_path / "parts", workers, resume=True)
     assert same_weights(whole, resumed)
     assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
+
+
+def test_killed_and_resumed_from_the_last_epoch_is_bit_equal(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path / "parts", 1, KillAt(5))
+    resumed = run(tmp_path / "parts", 1, resume=True)
+    assert same_weights(whole, resumed)
+    assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
+
+
+def test_a_stop_waits_for_the_accumulated_gradient(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", accumulate=2)
+    with pytest.raises(Stopped):
+        run(tmp_path / "parts", stop=SignalAt(2), accumulate=2)
+    assert same_weights(whole, run(tmp_path / "parts", resume=True, accumulate=2))
 
 
 def test_workers_do_not_change_the_losses(tmp_path: Path) -> None:
@@ -89,5 +124,5 @@ def test_workers_do_not_change_the_losses(tmp_path: Path) -> None:
 def test_signal_handlers_are_put_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Stopped):
-        run(tmp_path, stop_at=1)
+        run(tmp_path, stop=SignalAt(1))
     assert signal.getsignal(signal.SIGTERM) is before
