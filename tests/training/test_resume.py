@@ -32,6 +32,7 @@ class SignalAt(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         if trainer.global_step == self.step:
+            self.step = -1  # once: an accumulated step has several batches
             signal.raise_signal(signal.SIGTERM)
 
 
