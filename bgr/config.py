@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from bgr.errors import BgrError
+
+VERBATIM_KEYS = {
+    *("run", "init", "input", "output", "checkpoint", "target_background"),
+    *("data.root", "data.backgrounds", "hydra.run.dir"),
+}
 
 
 @dataclass
@@ -100,6 +106,18 @@ def register_schemas() -> None:
         store.store(name=f"{name}_schema", node=schema)
 
 
+def quoted(argument: str) -> str:
+    """A `key=value` argument whose value, if it is a path or a colour, Hydra takes as it is.
+
+    Hydra's grammar gives a meaning to blanks, commas, brackets and `#`; a user's paths have none.
+    """
+    key, _, value = argument.partition("=")
+    if key not in VERBATIM_KEYS or not value or value == "null" or value[0] in "'\"[":
+        return argument
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
 def run_verb(task: Callable[[DictConfig], Any], name: str) -> None:
     """Compose `conf/<name>.yaml` with the command line and run a verb with it.
 
@@ -117,6 +135,10 @@ def run_verb(task: Callable[[DictConfig], Any], name: str) -> None:
             errors.append(error)
 
     register_schemas()
+    if not {"-m", "--multirun"} & set(
+        sys.argv
+    ):  # a sweep over paths has commas that mean something
+        sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
     hydra.main(version_base="1.3", config_path="pkg://bgr.conf", config_name=name)(guarded)()
     if errors:
         raise errors[0]

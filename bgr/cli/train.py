@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from bgr.config import dotted_keys, load_run, nearest_key, plain, run_verb
+from bgr.config import dotted_keys, load_run, nearest_key, plain, quoted, run_verb
 from bgr.errors import BgrError
 
 LENGTH_KEYS = ("trainer.max_epochs", "trainer.max_steps", "loader.batch_size", "data.length")
@@ -51,7 +51,7 @@ def resumed(run: str, overrides: list[str]) -> DictConfig:
     config = load_run(run)
     config.run = run
     fix = f"start a new run from its weights instead: init={run}"
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in OverridesParser.create().parse_overrides([quoted(o) for o in overrides]):
         key = override.key_or_group
         leaf = OmegaConf.select(config, key, default=config)
         if override.type != OverrideType.CHANGE or OmegaConf.is_dict(leaf):

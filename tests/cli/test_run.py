@@ -97,12 +97,13 @@ def test_predict_keeps_resolution_and_orientation(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held sideways
-    (tmp_path / "in").mkdir()
+    folder = tmp_path / "in, it's (1) #new"
+    folder.mkdir()
     photo = Image.open(portraits / "image" / "00000.png").resize((70, 50))
-    photo.save(tmp_path / "in" / "sideways.jpg", exif=exif)
-    photo.convert("CMYK").save(tmp_path / "in" / "cmyk.jpg")
+    photo.save(folder / "sideways.jpg", exif=exif)
+    photo.convert("CMYK").save(folder / "cmyk.jpg")
     code, _, err = bgr(
-        "predict", f"run={finished}", "input=in", "target_background='#0080ff'", "output=out"
+        "predict", f"run={finished}", f"input={folder}", "target_background=#0080ff", "output=out"
     )
     assert code == 0, err
     sizes = {
