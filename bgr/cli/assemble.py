@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 
 from bgr.config import build
-from bgr.data.dataset import MattingDataset, Split
+from bgr.data.dataset import MattingDataset, Split, check_split
 from bgr.errors import BgrError
 from bgr.systems.base import MattingSystem
 from bgr.training.run import load_weights
@@ -18,9 +18,8 @@ def build_datasets(
     config: DictConfig, splits: Sequence[Split] = get_args(Split)
 ) -> dict[Split, MattingDataset]:
     """Datasets of a run's configuration, one a split."""
-    unknown = set(splits) - set(get_args(Split))
-    if unknown:
-        raise BgrError(f"no split {unknown.pop()!r}", f"one of {', '.join(get_args(Split))}")
+    for split in splits:  # before a constructor looks for the split's files
+        check_split(split)
     geometry = build(config.geometry, size=list(config.size))
     return {
         split: build(

@@ -47,8 +47,7 @@ class MattingDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         geometry: Geometry | None = None,
     ) -> None:
-        if split not in get_args(Split):
-            raise BgrError(f"no split {split!r}", f"one of {', '.join(get_args(Split))}")
+        check_split(split)
         self.split = split
         self.height, self.width = size
         self.seed = seed if split == "train" else 0  # val and test are the same for every seed
@@ -100,6 +99,12 @@ class MattingDataset(Dataset[dict[str, Any]]):
             for array in self.sample(0, np.random.default_rng(0)).values():
                 digest.update(array.tobytes())
         return digest.hexdigest()[:16]
+
+
+def check_split(split: str) -> None:
+    """Raise BgrError when there is no split of that name."""
+    if split not in get_args(Split):
+        raise BgrError(f"no split {split!r}", f"one of {', '.join(get_args(Split))}")
 
 
 def resized(pixels: ImageArray, height: int, width: int) -> ImageArray:
