@@ -90,6 +90,15 @@ class BenchConfig:
 
 
 @dataclass
+class SummaryConfig:
+    """Keys of `bgr summary`."""
+
+    model: Any = None
+    size: Any = "256x256"
+    debug: bool = False
+
+
+@dataclass
 class TableConfig:
     """Keys of `bgr table`."""
 
@@ -101,7 +110,8 @@ class TableConfig:
 def register_schemas() -> None:
     """Make the schemas known to Hydra; each primary config names its own first in `defaults`."""
     store = ConfigStore.instance()
-    for schema in (TrainConfig, EvaluateConfig, PredictConfig, BenchConfig, TableConfig):
+    schemas = (TrainConfig, EvaluateConfig, PredictConfig, BenchConfig, SummaryConfig, TableConfig)
+    for schema in schemas:
         name = schema.__name__.removesuffix("Config").lower()
         store.store(name=f"{name}_schema", node=schema)
 

@@ -18,6 +18,12 @@ class Batch(TypedDict, total=False):
         alpha: true matte, (B, 1, H, W); 1 is person.
         foreground: true colour of the person, (B, 3, H, W); free where alpha is 0.
         captured_background: the empty room that the camera saw, (B, 3, H, W).
+        target_background: what the user wants behind the person, (B, 3, H, W).
+        trimap: 0 background, 128/255 unknown, 1 foreground, (B, 1, H, W).
+        mask: 1 where alpha is one half or more, else 0, (B, 1, H, W).
+        high_res: the image wanted at full resolution, (B, 3, H, W): the person over the target
+            background where there is one, else `image`.
+        low_res: `high_res` at half its sides, (B, 3, H/2, W/2).
         seed: per-sample seed of the augmentation on the batch, (B,) int64; train split only.
         name: file name or index of each sample, B strings.
     """
@@ -26,5 +32,10 @@ class Batch(TypedDict, total=False):
     alpha: Tensor
     foreground: Tensor
     captured_background: Tensor
+    target_background: Tensor
+    trimap: Tensor
+    mask: Tensor
+    high_res: Tensor
+    low_res: Tensor
     seed: Tensor
     name: list[str]

@@ -5,15 +5,17 @@ import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pytorch_lightning as pl
 import torch
 from rich.progress import track
+from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from bgr.systems.base import MattingSystem
 from bgr.training.machine import Numerics, apply_numerics, choose_numerics, keep_freed_memory
+from bgr.training.run import quiet_lightning
 from bgr.types import Batch
 
 PLAIN = Numerics("32-true", False, "reference")
@@ -77,6 +79,21 @@ def bench_step(
     return StepBench(numerics, speeds[False], speeds[True], flops, matmul_peak(device, dtype))
 
 
+class Stopwatch(pl.Callback):
+    """Times whole training steps, whatever optimisers they move."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.start = 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        wait_for(trainer.strategy.root_device)
+        self.seconds.append(time.perf_counter() - self.start)
+
+
 def samples_per_second(
     system: MattingSystem,
     size: Sequence[int],
@@ -90,43 +107,63 @@ def samples_per_second(
     """Samples/s of the fastest of `steps` training steps on random input."""
     if tuned:
         keep_freed_memory()
-    system.train().to(device)
     apply_numerics(system.network, numerics)
     if compiled:
         system.network.compile()
-    optimizer = system.make_optimizer()
-    batch = random_batch(size, batch_size, device)
-    half = numerics.precision == "bf16-mixed"
-    times = []
-    for _ in range(steps + 2):
-        start = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
-            loss = system.total(system.losses(batch))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        _wait_for(device)
-        times.append(time.perf_counter() - start)
-    return batch_size / min(times[2:])
+    stopwatch = Stopwatch()
+    train_on(random_batch(system, size, batch_size), system, steps + 2, numerics, device, stopwatch)
+    return batch_size / min(stopwatch.seconds[2:])
 
 
-def random_batch(size: Sequence[int], batch_size: int, device: torch.device) -> Batch:
-    """Random image and matte of the given size."""
+def train_on(
+    batch: Batch,
+    system: MattingSystem,
+    steps: int,
+    numerics: Numerics,
+    device: torch.device,
+    *callbacks: pl.Callback,
+) -> None:
+    """Train a system on one batch again and again, beyond any pre-training phase."""
+    quiet_lightning()
+    if hasattr(system, "pretrain_epochs"):
+        system.pretrain_epochs = 0
+    loader: DataLoader[Any] = DataLoader([batch] * steps, batch_size=None)  # type: ignore[arg-type]
+    trainer = pl.Trainer(
+        accelerator=device.type,
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        max_epochs=1,
+        precision=numerics.precision,  # type: ignore[arg-type]
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(system, loader)
+
+
+def random_batch(system: MattingSystem, size: Sequence[int], batch_size: int) -> Batch:
+    """Random images and mattes for everything that a system reads, at its network's input size."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand(batch_size, 3, *size, generator=generator).to(device)
-    return {"image": image, "alpha": image[:, :1].round()}
+    height, width = (side * system.scale for side in size)
+    batch: Batch = {}
+    for key in ("image", *system.needs):
+        channels = 1 if key in ("alpha", "mask", "trimap") else 3
+        shape = (height // 2, width // 2) if key == "low_res" else (height, width)
+        batch[key] = torch.rand(batch_size, channels, *shape, generator=generator)  # type: ignore[literal-required]
+    return batch
 
 
 def count_flops(system: MattingSystem, size: Sequence[int]) -> int:
     """Floating point operations of a training step per sample, convolutions and products only."""
-    system.train().cpu()
+    batch = random_batch(system, size, 2)
     with FlopCounterMode(display=False) as counter:
-        batch = random_batch(size, 2, torch.device("cpu"))
-        system.total(system.losses(batch)).backward()  # type: ignore[no-untyped-call]
+        train_on(batch, system, 1, PLAIN, torch.device("cpu"))
     return int(counter.get_total_flops()) // 2
 
 
-def _wait_for(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
     """Let an accelerator finish what was queued."""
     if device.type in ("cuda", "mps"):
         getattr(torch, device.type).synchronize()
@@ -139,6 +176,6 @@ def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:
     for _ in range(5):
         start = time.perf_counter()
         a @ a
-        _wait_for(device)
+        wait_for(device)
         times.append(time.perf_counter() - start)
     return 2 * MATMUL**3 / min(times)

@@ -10,23 +10,38 @@ from omegaconf import DictConfig
 from bgr.config import build
 from bgr.data.dataset import MattingDataset, Split, check_split
 from bgr.errors import BgrError
+from bgr.evaluation.evaluator import Evaluator
 from bgr.systems.base import MattingSystem
 from bgr.training.run import load_weights
 
 
 def build_datasets(
-    config: DictConfig, splits: Sequence[Split] = get_args(Split)
+    config: DictConfig, system: MattingSystem, splits: Sequence[Split] = get_args(Split)
 ) -> dict[Split, MattingDataset]:
-    """Datasets of a run's configuration, one a split."""
+    """Datasets of a run's configuration, one a split, with what a system needs."""
     for split in splits:  # before a constructor looks for the split's files
         check_split(split)
-    geometry = build(config.geometry, size=list(config.size))
-    return {
-        split: build(
-            config.data, split=split, size=list(config.size), seed=config.seed, geometry=geometry
-        )
-        for split in splits
-    }
+    size = [side * system.scale for side in config.size]
+    handed = {"size": size, "seed": config.seed, "needs": system.needs}
+    geometry = build(config.geometry, size=size)
+    return {s: build(config.data, split=s, geometry=geometry, **handed) for s in splits}
+
+
+def build_evaluator(config: DictConfig, system: MattingSystem) -> Evaluator:
+    """The evaluator of a run's configuration.
+
+    Raises:
+        BgrError: it measures something that the system does not predict.
+    """
+    evaluator: Evaluator = build(config.evaluator)
+    for metric, subject in evaluator.subjects.items():
+        if subject not in system.predicts:
+            raise BgrError(
+                f"the evaluator measures {metric} of {subject}",
+                f"metrics of {', '.join(system.predicts)}, which {type(system).__name__} predicts",
+                "choose another evaluator=, or leave it to the model",
+            )
+    return evaluator
 
 
 def load_system(config: DictConfig, path: Path, device: torch.device) -> MattingSystem:

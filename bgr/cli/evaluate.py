@@ -57,21 +57,23 @@ def evaluate_run(
     from rich.console import Console
     from rich.table import Table as ConsoleTable
 
-    from bgr.cli.assemble import build_datasets, load_system, resolve_device
+    from bgr.cli.assemble import build_datasets, build_evaluator, load_system, resolve_device
     from bgr.evaluation.study import study
 
     where = resolve_device(device)
     system = load_system(config, checkpoint, where)
     pl.seed_everything(config.seed, verbose=False)
     untrained = build(config.model).eval().to(where)
-    datasets = build_datasets(config, [split])
+    evaluator = build_evaluator(config, system)
+    datasets = build_datasets(config, system, [split])
     data = build(config.loader, datasets=datasets, seed=config.seed)
     environment = run / "environment.json"
     table, galleries = study(
-        {"trained": system.predict_alpha, "untrained": untrained.predict_alpha},
+        {"trained": system.predict, "untrained": untrained.predict},
         datasets[split],
         data.ordered(split),
-        build(config.evaluator),
+        evaluator,
+        system.needs,
         where,
         folder,
         f"{config.name}: {type(system.network).__name__}",

@@ -12,6 +12,7 @@ VERBS = {
     "train": "train a system, or go on with a stopped run",
     "evaluate": "score a run's checkpoint on a data set",
     "predict": "cut people out of photos and place them on another background",
+    "summary": "list a model's layers, parameters, MACs and activations",
     "bench": "measure training steps on this machine",
     "table": "print a paper's figures beside what is measured here",
 }

@@ -11,6 +11,7 @@ from torch.utils.data import default_collate
 
 from bgr.cli.assemble import (
     build_datasets,
+    build_evaluator,
     checkpoint_path,
     resolve_device,
     trained_checkpoint,
@@ -41,12 +42,17 @@ def run_training(config: DictConfig, folder: Path) -> float:
     make_folder(folder)
     if config.trainer.devices != 1:
         raise BgrError(f"trainer.devices is {config.trainer.devices}", "1: a run uses one device")
-    datasets = build_datasets(config)
-    data: DataModule = build(
-        config.loader, datasets=datasets, seed=config.seed, augment=build(config.augment)
-    )
     pl.seed_everything(config.seed, verbose=False)
     system = build_system(config)
+    evaluator = build_evaluator(config, system)
+    datasets = build_datasets(config, system)
+    data: DataModule = build(
+        config.loader,
+        datasets=datasets,
+        seed=config.seed,
+        augment=build(config.augment),
+        needs=system.needs,
+    )
     device = resolve_device(config.trainer.accelerator)
     numerics = machine.choose_numerics(system.network, device, config.precision)
     machine.apply_numerics(system.network, numerics)
@@ -62,7 +68,7 @@ def run_training(config: DictConfig, folder: Path) -> float:
         precision=numerics.precision,
         callbacks=[
             *callbacks.values(),
-            Validation(build(config.evaluator)),
+            Validation(evaluator),
             StoredConfig(plain(config)),
         ],
         logger=[build(node) for node in config.logger.values()],
@@ -99,7 +105,8 @@ def build_system(config: DictConfig) -> MattingSystem:
     system: MattingSystem = build(config.model)
     if config.init is not None and config.run is None:
         start = Path(config.init)
-        load_weights(system, trained_checkpoint(config.init) if start.is_dir() else start)
+        path = trained_checkpoint(config.init) if start.is_dir() else start
+        load_weights(system, path, system.may_start_without)
     return system
 
 
@@ -107,5 +114,5 @@ def build_system(config: DictConfig) -> MattingSystem:
 def try_one_sample(system: MattingSystem, dataset: MattingDataset) -> None:
     """Predict one sample, so that data or sizes that do not fit fail before anything is written."""
     system.eval()
-    system.predict_alpha(compose(default_collate([dataset[0]])))
+    system.predict(compose(default_collate([dataset[0]]), system.needs))
     system.train()

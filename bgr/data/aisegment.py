@@ -1,6 +1,6 @@
 """AISegment matting_human: 34,427 half-body photos of 600x800 with mattes in RGBA files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from bgr.data.dataset import Geometry, Split, seeded_split
@@ -25,6 +25,7 @@ class AISegmentDataset(PairDataset):
         split_seed: seed of the split.
         seed: seed of the random draws.
         geometry: random warp of the train split.
+        needs: batch keys that the model reads.
 
     Raises:
         BgrError: the layout is not there, or a photo has no matte.
@@ -43,12 +44,13 @@ class AISegmentDataset(PairDataset):
         split_seed: int = 0,
         seed: int = 0,
         geometry: Geometry | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         pairs = seeded_split(
             find_clips(Path(root)), split, fractions=(0.8, 0.05, 0.15), seed=split_seed
         )
         pools = [Path(backgrounds)] if backgrounds is not None else []
-        super().__init__(pairs, split, size, pools, composite, seed, geometry)
+        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs)
 
 
 def find_clips(root: Path) -> list[Pair]:

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ class DataModule(pl.LightningDataModule):
         workers: loader processes; `auto` is one per core up to 8, less one for the training process.
         seed: seed of the shuffle.
         augment: augmentation of the composed batch, on the device.
+        needs: batch keys that the model reads.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class DataModule(pl.LightningDataModule):
         workers: int | str = "auto",
         seed: int = 0,
         augment: Callable[[Batch], Batch] | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.datasets = datasets
@@ -78,6 +80,7 @@ class DataModule(pl.LightningDataModule):
         self.workers = max(1, min(cores or 1, 8) - 1) if workers == "auto" else int(workers)
         self.seed = seed
         self.augment = augment
+        self.needs = needs
         self.fetched_at = 0.0
         self.restored = 0
 
@@ -121,7 +124,7 @@ class DataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Compose and, for training batches, augment on the device."""
-        batch = compose(batch)
+        batch = compose(batch, self.needs)
         return self.augment(batch) if self.augment is not None else batch
 
     def _loader(

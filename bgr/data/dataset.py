@@ -1,7 +1,7 @@
 """What every dataset shares: splits, and randomness that depends on (seed, epoch, index) alone."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
@@ -38,6 +38,8 @@ class MattingDataset(Dataset[dict[str, Any]]):
         size: height and width of a sample.
         seed: seed of the random draws of the train split.
         geometry: random warp of the train split; other splits, and None, are resized only.
+        needs: batch keys that the model reads; a dataset adds those that it can give and does not
+            give anyway.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class MattingDataset(Dataset[dict[str, Any]]):
         size: Sequence[int],
         seed: int = 0,
         geometry: Geometry | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         check_split(split)
         self.split = split
         self.height, self.width = size
         self.seed = seed if split == "train" else 0  # val and test are the same for every seed
         self.geometry = geometry if split == "train" else None
+        self.needs = frozenset(needs)
 
     def __len__(self) -> int:
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """Anybody's own data: folders of photos and mattes, or of cut-outs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -29,6 +29,7 @@ class FolderDataset(PairDataset):
         split_seed: seed of that shuffle, apart from `seed` so that test images stay test images.
         seed: seed of the random draws.
         geometry: random warp of the train split.
+        needs: batch keys that the model reads.
 
     Raises:
         BgrError: a folder is missing, a photo has no matte, a file is damaged, sizes differ, or a
@@ -46,6 +47,7 @@ class FolderDataset(PairDataset):
         split_seed: int = 0,
         seed: int = 0,
         geometry: Geometry | None = None,
+        needs: Collection[str] = (),
     ) -> None:
         roots = [Path(r) for r in ([root] if isinstance(root, str) else root)]
         pairs: list[Pair] = []
@@ -57,7 +59,7 @@ class FolderDataset(PairDataset):
             if backgrounds is None:
                 own = (folder / "background", folder / split / "background")
                 pools += [pool for pool in own if pool.is_dir()]
-        super().__init__(pairs, split, size, pools, composite, seed, geometry)
+        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs)
 
 
 def split_pairs(

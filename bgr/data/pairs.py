@@ -1,6 +1,6 @@
 """Photos with their mattes, as they are or composited over other backgrounds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,8 +28,9 @@ class Pair(NamedTuple):
 class PairDataset(MattingDataset):
     """Photos and mattes of one split.
 
-    Cut-outs are always composited; photos are, in the train split only, for a share of the draws.
-    The background is drawn from a pool of files, or generated for cut-outs when there is no pool.
+    Cut-outs are always composited, and so are photos for a model that needs a background. Other photos
+    are, in the train split only, for a share of the draws. The background is drawn from a pool of
+    files, or generated when there is no pool and one is needed.
 
     Args:
         pairs: the photos and mattes of this split.
@@ -40,6 +41,7 @@ class PairDataset(MattingDataset):
             without effect where there is no pool.
         seed: seed of the random draws.
         geometry: random warp of the train split.
+        needs: batch keys that the model reads.
 
     Raises:
         BgrError: when a sample is read: unreadable file, or matte of another size than its photo.
@@ -54,13 +56,17 @@ class PairDataset(MattingDataset):
         composite: float = 0.5,
         seed: int = 0,
         geometry: Geometry | None = None,
+        needs: Collection[str] = (),
     ) -> None:
-        super().__init__(split, size, seed, geometry)
+        super().__init__(split, size, seed, geometry, needs)
         self.pairs = pairs
         self.backgrounds = [image for folder in backgrounds for image in list_images(folder)]
         # All samples of a dataset have the same keys, so that they collate.
         cutouts = any(pair.alpha is None for pair in pairs)
-        self.composites = cutouts or (split == "train" and bool(self.backgrounds))
+        self.needs_background = bool(self.needs & {"captured_background", "target_background"})
+        self.composites = (
+            cutouts or self.needs_background or (split == "train" and bool(self.backgrounds))
+        )
         self.share = composite
 
     def __len__(self) -> int:
@@ -82,13 +88,18 @@ class PairDataset(MattingDataset):
         if not self.composites:
             return {"image": image, "alpha": alpha}
         image, alpha = self._shrunk(image), self._shrunk(alpha[..., None])
-        if pair.alpha is None or (
-            self.split == "train" and self.backgrounds and rng.random() < self.share
+        if (
+            pair.alpha is None
+            or self.needs_background
+            or (self.split == "train" and self.backgrounds and rng.random() < self.share)
         ):
             background = self._background(rng, *image.shape[:2])
         else:
             background = image  # compositing an image over itself gives the image
-        return {"foreground": image, "alpha": alpha, "captured_background": background}
+        arrays = {"foreground": image, "alpha": alpha, "captured_background": background}
+        if "target_background" in self.needs:
+            arrays["target_background"] = self._background(rng, *image.shape[:2])
+        return arrays
 
     def _shrunk(self, pixels: ImageArray) -> ImageArray:
         """Shrink to at most 1.5 times the sample's size, which bounds the work on large photos."""

@@ -5,7 +5,7 @@ strands thinner than a pixel, edges of varying softness, holes between arm and b
 colour and texture come close to the background's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ class SyntheticDataset(MattingDataset):
         test_length: samples of the test split.
         seed: seed of the train split.
         geometry: random warp of the train split.
+        needs: batch keys that the model reads.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class SyntheticDataset(MattingDataset):
         test_length: int = 200,
         seed: int = 0,
         geometry: Geometry | None = None,
+        needs: Collection[str] = (),
     ) -> None:
-        super().__init__(split, size, seed, geometry)
+        super().__init__(split, size, seed, geometry, needs)
         self.length = {"train": length, "val": val_length, "test": test_length}[split]
 
     def __len__(self) -> int:
@@ -62,11 +64,14 @@ class SyntheticDataset(MattingDataset):
         )
         foreground, alpha = _stacked(layers, covers)
         alpha = _soften(alpha, rng)
-        return {
+        arrays = {
             "foreground": foreground.round().astype(np.uint8),
             "alpha": alpha.round().astype(np.uint8),
             "captured_background": background,
         }
+        if "target_background" in self.needs:
+            arrays["target_background"] = textured_background(rng, height, width)
+        return arrays
 
 
 def _stacked(

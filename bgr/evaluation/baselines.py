@@ -1,15 +1,42 @@
-"""Predictors that never look at the image: what a network must beat."""
+"""Predictors that do not learn: what a network must beat."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bgr.evaluation.evaluator import Predictor
 from bgr.types import Batch
 
 GRID = 64  # mattes are shrunk to this side while priors are fitted
+
+
+def mattes_without_looking(alphas: Sequence[Tensor]) -> dict[str, Sequence[Predictor]]:
+    """Baselines for mattes, fitted on the given ones, (1, H, W) in [0, 1]."""
+    return {"best constant": constants(alphas), "centre ellipse": centre_ellipses(alphas)}
+
+
+def images_without_a_network(replaces: bool) -> dict[str, Sequence[Predictor]]:
+    """Baselines for high resolution images.
+
+    Args:
+        replaces: whether the background is replaced too; then the baselines are the camera's image and
+            the target background, else the bicubic enlargement of the low resolution image.
+    """
+    if not replaces:
+        return {"bicubic": [_bicubic]}
+    return {
+        "input as it is": [lambda batch: {"high_res": batch["image"]}],
+        "target background": [lambda batch: {"high_res": batch["target_background"]}],
+    }
+
+
+def _bicubic(batch: Batch) -> Batch:
+    size = batch["high_res"].shape[-2:]
+    enlarged = F.interpolate(batch["low_res"], size=size, mode="bicubic", align_corners=False)
+    return {"high_res": enlarged.clamp(0, 1)}
 
 
 def constants(alphas: Iterable[Tensor]) -> list[Predictor]:
@@ -41,11 +68,11 @@ def centre_ellipses(alphas: Iterable[Tensor]) -> list[Predictor]:
 
 def _shrunk(alpha: Tensor) -> Tensor:
     """(1, H, W) to (GRID, GRID) by area average."""
-    return torch.nn.functional.adaptive_avg_pool2d(alpha, GRID)[0]
+    return F.adaptive_avg_pool2d(alpha, GRID)[0]
 
 
 def _constant(value: float) -> Predictor:
-    return lambda batch: torch.full_like(batch["alpha"], value)
+    return lambda batch: {"alpha": torch.full_like(batch["alpha"], value)}
 
 
 def _ellipse(
@@ -61,9 +88,9 @@ def _ellipse(
 
 
 def _ellipse_predictor(shape: tuple[float, float, float]) -> Predictor:
-    def predict(batch: Batch) -> Tensor:
+    def predict(batch: Batch) -> Batch:
         alpha = batch["alpha"]
         height, width = alpha.shape[-2:]
-        return _ellipse(height, width, *shape).to(alpha).expand_as(alpha)
+        return {"alpha": _ellipse(height, width, *shape).to(alpha).expand_as(alpha)}
 
     return predict

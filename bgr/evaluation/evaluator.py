@@ -11,9 +11,10 @@ from bgr.metrics import functional
 from bgr.metrics.per_image import PerImageMean
 from bgr.types import Batch
 
-Predictor = Callable[[Batch], Tensor]
+Predictor = Callable[[Batch], Batch]
+"""From a composed batch to the predicted version of its keys."""
 
-HIGHER_IS_BETTER = frozenset({"iou"})
+HIGHER_IS_BETTER = frozenset({"iou", "pixel_accuracy", "ssim", "psnr"})
 
 
 class Evaluator:
@@ -31,13 +32,20 @@ class Evaluator:
     def __init__(self, metrics: Mapping[str, str], monitor: str, mode: str = "min") -> None:
         self.metrics = dict(metrics)
         self.units = {m: functional.unit(m, c) for m, c in self.metrics.items()}
+        self.subjects = {m: functional.subject(m) for m in self.metrics}
         self.monitor = monitor
         self.mode = mode
 
-    def per_image(self, pred: Tensor, true: Tensor) -> dict[str, Tensor]:
-        """Every metric on a batch, (B, 1, H, W) each; values (B,)."""
+    @property
+    def subject(self) -> str:
+        """Batch key that the monitored metric compares; reports show its pictures."""
+        return functional.subject(self.monitor.rpartition("/")[2])
+
+    def per_image(self, pred: Batch, true: Batch) -> dict[str, Tensor]:
+        """Every metric on a batch; values (B,)."""
         return {
-            m: getattr(functional, m)(pred, true, convention=c) for m, c in self.metrics.items()
+            m: getattr(functional, m)(pred[key], true[key], convention=self.metrics[m])  # type: ignore[literal-required]
+            for m, key in self.subjects.items()
         }
 
     def means(self) -> dict[str, PerImageMean]:
@@ -85,7 +93,7 @@ def evaluate(
     """Score several predictors on the same batches.
 
     Args:
-        predictors: label -> function from a composed batch to a matte.
+        predictors: label -> predictor.
         batches: composed batches on the predictors' device.
         evaluator: what to measure.
         advance: called after each batch, for a progress bar.
@@ -93,7 +101,7 @@ def evaluate(
     results = {label: Evaluation(scores={m: [] for m in evaluator.metrics}) for label in predictors}
     for batch in batches:
         for label, predict in predictors.items():
-            values = evaluator.per_image(predict(batch), batch["alpha"])
+            values = evaluator.per_image(predict(batch), batch)
             results[label].names += batch["name"]
             for metric, value in values.items():
                 results[label].scores[metric] += value.tolist()

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import jinja2
 import matplotlib.figure
-import numpy as np
+import torch
+import torch.nn.functional as F
 from markupsafe import Markup
-from torch import Tensor
 
 from bgr.evaluation.evaluator import Evaluation, Evaluator
 from bgr.io.files import atomic_write, write_text
 from bgr.io.images import ImageArray, encode_png, to_uint8
+from bgr.ops.composite import composite
+from bgr.types import Batch
 
 PANEL_COLOUR = (0.47, 1.0, 0.608)  # the green that BackgroundMattingV2 composites over
 
@@ -80,20 +82,29 @@ def write_summary(path: Path, table: Table) -> None:
     write_text(path, json.dumps(summary, indent=2) + "\n")
 
 
-def panel(image: Tensor, true: Tensor, pred: Tensor) -> ImageArray:
-    """Image, true matte, predicted matte and composite side by side.
+def panel(batch: Batch, pred: Batch, subject: str) -> ImageArray:
+    """Pictures of the first sample of a batch side by side.
 
     Args:
-        image: (3, H, W) float in [0, 1].
-        true: (1, H, W).
-        pred: (1, H, W).
+        batch: composed batch.
+        pred: what a predictor made of it.
+        subject: `alpha` shows image, true matte, predicted matte and composite; `high_res` shows what
+            the network saw (enlarged where it is the low resolution image), truth and prediction.
 
     Returns:
-        (H, 4 * W, 3) uint8.
+        (H, n * W, 3) uint8.
     """
-    picture, t, p = (x.cpu().float().numpy().transpose(1, 2, 0) for x in (image, true, pred))
-    composite = p * picture + (1 - p) * np.array(PANEL_COLOUR)
-    return to_uint8(np.concatenate([picture, t.repeat(3, 2), p.repeat(3, 2), composite], axis=1))
+    if subject == "alpha":
+        image, true, alpha = batch["image"][:1], batch["alpha"][:1], pred["alpha"][:1]
+        colour = torch.tensor(PANEL_COLOUR, device=image.device).view(1, 3, 1, 1)
+        over = composite(pred.get("foreground", image)[:1], colour, alpha)
+        parts = [image, true.expand_as(image), alpha.expand_as(image), over]
+    else:
+        true, made = batch["high_res"][:1], pred["high_res"][:1]
+        seen = [batch["image"], batch["target_background"]] if "target_background" in batch else []
+        seen = seen or [F.interpolate(batch["low_res"], size=true.shape[-2:], mode="nearest")]
+        parts = [*(x[:1] for x in seen), true, made]
+    return to_uint8(torch.cat(parts, dim=3)[0].permute(1, 2, 0).cpu().float().numpy())
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Evaluate a system on one split beside its baselines, and write what a reader needs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from bgr.data.compose import compose
 from bgr.data.dataset import MattingDataset
-from bgr.evaluation.baselines import centre_ellipses, constants
+from bgr.evaluation.baselines import images_without_a_network, mattes_without_looking
 from bgr.evaluation.evaluator import Evaluation, Evaluator, Predictor, best_of, evaluate
 from bgr.evaluation.report import (
     Gallery,
@@ -29,11 +29,11 @@ from bgr.types import Batch
 PRIOR_SAMPLES = 200  # mattes from which the priors are fitted
 PANELS = 6
 
-NOTE = (
-    "Baselines that do not look at the image are fitted on the very mattes that are scored. best "
+NOTE = "untrained: the network before training."
+NOTE_MATTES = (
+    " Baselines that do not look at the image are fitted on the very mattes that are scored. best "
     "constant: per metric, the best of the mattes 0, 1, mean and median. centre ellipse: per metric, "
-    "the better of the ellipses of least MAD and of greatest IoU. untrained: the network before "
-    "training."
+    "the better of the ellipses of least MAD and of greatest IoU."
 )
 
 
@@ -42,19 +42,21 @@ def study(
     dataset: MattingDataset,
     loader: DataLoader[Any],
     evaluator: Evaluator,
+    needs: Collection[str],
     device: torch.device,
     folder: Path,
     title: str,
     details: Mapping[str, str],
     metrics_csv: Path,
 ) -> tuple[Table, list[Gallery]]:
-    """Score predictors and the image-blind baselines; write CSV, JSON and the HTML report.
+    """Score predictors and baselines without a network; write CSV, JSON and the HTML report.
 
     Args:
         predictors: label -> predictor; the first is the one reported image by image.
         dataset: the split that is scored.
         loader: batches of `dataset`, in order.
         evaluator: what to measure.
+        needs: batch keys that predictors and metrics read.
         device: where the predictors run.
         folder: where the files go.
         title: heading of the report.
@@ -65,25 +67,26 @@ def study(
         The table of means, and panels of the worst and best images.
     """
     make_folder(folder)
-    mattes = _mattes(dataset)
-    blind: dict[str, Sequence[Predictor]] = {
-        "best constant": constants(mattes),
-        "centre ellipse": centre_ellipses(mattes),
-    }
+    if evaluator.subject == "alpha":
+        blind = mattes_without_looking(_mattes(dataset))
+        note = NOTE + NOTE_MATTES
+    else:
+        blind = images_without_a_network(replaces="target_background" in needs)
+        note = NOTE
     everything = dict(predictors)
     for label, candidates in blind.items():
         everything |= {f"{label} {i}": p for i, p in enumerate(candidates)}
     with Progress(transient=True) as bar:
         task = bar.add_task(f"evaluating {len(dataset)} images", total=len(loader))
         results = evaluate(
-            everything, _on_device(loader, device), evaluator, lambda: bar.advance(task)
+            everything, _on_device(loader, device, needs), evaluator, lambda: bar.advance(task)
         )
     rows = {label: {m: results[label].mean(m) for m in evaluator.metrics} for label in predictors}
     for label, candidates in blind.items():
         rows[label] = best_of([results[f"{label} {i}"] for i in range(len(candidates))], evaluator)
     first = next(iter(predictors))
-    table = Table(evaluator, rows, len(dataset), NOTE + _undefined(results[first], evaluator))
-    galleries = _galleries(results[first], evaluator, dataset, predictors[first], device)
+    table = Table(evaluator, rows, len(dataset), note + _undefined(results[first], evaluator))
+    galleries = _galleries(results[first], evaluator, dataset, predictors[first], device, needs)
     write_per_image(folder / "per_image.csv", results[first])
     write_summary(folder / "summary.json", table)
     write_report(
@@ -99,12 +102,14 @@ def study(
     return table, galleries
 
 
-def _on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+def _on_device(
+    batches: Iterable[Batch], device: torch.device, needs: Collection[str]
+) -> Iterator[Batch]:
     for batch in batches:
         for key, value in batch.items():
             if isinstance(value, Tensor):
                 batch[key] = value.to(device)  # type: ignore[literal-required]
-        yield compose(batch)
+        yield compose(batch, needs)
 
 
 def _mattes(dataset: MattingDataset) -> list[Tensor]:
@@ -128,6 +133,7 @@ def _galleries(
     dataset: MattingDataset,
     predict: Predictor,
     device: torch.device,
+    needs: Collection[str],
 ) -> list[Gallery]:
     """Panels of the worst and the best images by the monitored metric."""
     metric = evaluator.monitor.rpartition("/")[2]
@@ -137,8 +143,8 @@ def _galleries(
         panels = []
         for index in indices:
             sample = torch.utils.data.default_collate([dataset[index]])
-            batch = next(_on_device([sample], device))
-            picture = panel(batch["image"][0], batch["alpha"][0], predict(batch)[0])
+            batch = next(_on_device([sample], device, needs))
+            picture = panel(batch, predict(batch), evaluator.subject)
             value = evaluation.scores[metric][index]
             panels.append((f"{evaluation.names[index]}: {metric} {value:.4g}", picture))
         galleries.append(Gallery(f"{heading} by {metric}", panels))

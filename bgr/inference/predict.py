@@ -113,7 +113,7 @@ def predict_alpha(
     """
     small = np.ascontiguousarray(resized(image, *size).transpose(2, 0, 1))
     batch = torch.from_numpy(small).to(device)[None].float() / 255
-    alpha = system.predict_alpha({"image": batch})[0, 0].cpu().numpy()
+    alpha = system.predict({"image": batch})["alpha"][0, 0].cpu().numpy()
     full = cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(full, np.float64).clip(0, 1)
 

@@ -1,14 +1,16 @@
-"""Per-image metrics of mattes.
+"""Per-image metrics of mattes and images.
 
-Every metric takes pred and true, (B, 1, H, W) float in [0, 1], an optional region, (B, 1, H, W) bool,
-and a convention, and returns (B,) float32 in the unit that `unit(metric, convention)` names. An image
-whose region is empty gives NaN. Half precision input is computed in float32.
+Every metric takes pred and true, (B, 1, H, W) float in [0, 1] ((B, 3, H, W) RGB for `ssim` and `psnr`), an
+optional region, (B, 1, H, W) bool, and a convention, and returns (B,) float32 in the unit that
+`unit(metric, convention)` names. An image whose region is empty gives NaN. Half precision input is
+computed in float32.
 """
 
 import math
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bgr.ops.gradients import gaussian_derivative_kernels, separable_gradient
@@ -23,7 +25,17 @@ _UNITS = {
     ("gradient", "rvm"): "sum / 1000, min-max normalised",
     ("gradient", "mmnet"): "mean over the valid pixels, unscaled",
     ("iou", "threshold"): "0 to 1, alpha >= 0.5",
+    ("pixel_accuracy", "threshold"): "0 to 1, alpha >= 0.5",
+    ("ssim", "wang"): "-1 to 1, 11x11 Gaussian, valid region",
+    ("psnr", "rgb"): "dB, peak 1",
 }
+
+_SUBJECTS = {"ssim": "high_res", "psnr": "high_res"}
+
+
+def subject(metric: str) -> str:
+    """Batch key that a metric compares."""
+    return _SUBJECTS.get(metric, "alpha")
 
 
 def unit(metric: str, convention: str) -> str:
@@ -38,16 +50,19 @@ def unit(metric: str, convention: str) -> str:
     return _UNITS[metric, convention]
 
 
-def _check(pred: Tensor, true: Tensor, region: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _check(
+    pred: Tensor, true: Tensor, region: Tensor | None, channels: int = 1
+) -> tuple[Tensor, Tensor, Tensor]:
     """Float32 operands and a float32 region; raise ValueError when shapes differ."""
-    if pred.shape != true.shape or pred.ndim != 4 or pred.shape[1] != 1:
+    if pred.shape != true.shape or pred.ndim != 4 or pred.shape[1] != channels:
         raise ValueError(
-            f"pred is {tuple(pred.shape)} and true {tuple(true.shape)}; both must be (B, 1, H, W)"
+            f"pred is {tuple(pred.shape)} and true {tuple(true.shape)}; both must be "
+            f"(B, {channels}, H, W)"
         )
     if region is None:
-        region = torch.ones_like(true, dtype=torch.bool)
-    if region.shape != true.shape:
-        raise ValueError(f"region is {tuple(region.shape)}, expected {tuple(true.shape)}")
+        region = torch.ones_like(true[:, :1], dtype=torch.bool)
+    if region.shape != true[:, :1].shape:
+        raise ValueError(f"region is {tuple(region.shape)}, expected {tuple(true[:, :1].shape)}")
     return pred.float(), true.float(), region.float()
 
 
@@ -144,3 +159,53 @@ def iou(
     p, t = (pred >= 0.5) & (region > 0), (true >= 0.5) & (region > 0)
     intersection = (p & t).sum(dim=(1, 2, 3)).float()
     return intersection / (p | t).sum(dim=(1, 2, 3))
+
+
+def pixel_accuracy(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "threshold"
+) -> Tensor:
+    """Share of the pixels on the right side of alpha 0.5 (paper 001)."""
+    pred, true, region = _check(pred, true, region)
+    unit("pixel_accuracy", convention)
+    return _mean(((pred >= 0.5) == (true >= 0.5)).float(), region)
+
+
+def psnr(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rgb"
+) -> Tensor:
+    """Peak signal-to-noise ratio over all pixels and channels; infinite for identical images."""
+    pred, true, region = _check(pred, true, region, channels=3)
+    unit("psnr", convention)
+    return -10 * _mean((pred - true).square().mean(dim=1, keepdim=True), region).log10()
+
+
+def ssim(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "wang"
+) -> Tensor:
+    """Structural similarity: mean over channels and the valid region; NaN where a side is below 11.
+
+    Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, range 1, population covariance; a region is
+    cropped to the valid part.
+
+    Source: Wang et al., "Image Quality Assessment", IEEE TIP 2004, equation 13.
+    """
+    pred, true, region = _check(pred, true, region, channels=3)
+    unit("ssim", convention)
+    if min(pred.shape[-2:]) < 11:
+        return torch.full_like(pred[:, 0, 0, 0], math.nan)
+    smooth = gaussian_derivative_kernels(sigma=1.5, radius=5)[0].to(pred)
+    window = (smooth / smooth.sum()).view(1, 1, 1, -1)
+
+    def local_mean(x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1).unsqueeze(1)
+        flat = F.conv2d(F.conv2d(flat, window), window.mT)
+        return flat.view(*x.shape[:2], *flat.shape[-2:])
+
+    mean_p, mean_t = local_mean(pred), local_mean(true)
+    variance_p = local_mean(pred * pred) - mean_p**2
+    variance_t = local_mean(true * true) - mean_t**2
+    covariance = local_mean(pred * true) - mean_p * mean_t
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_p * mean_t + c1) / (mean_p**2 + mean_t**2 + c1)
+    structure = (2 * covariance + c2) / (variance_p + variance_t + c2)
+    return _mean((luminance * structure).mean(dim=1, keepdim=True), region[..., 5:-5, 5:-5])

@@ -55,3 +55,13 @@ def separable_gradient(x: Tensor, smooth: Tensor, derivative: Tensor, pad: str |
     horizontal = F.conv2d(F.conv2d(x, smooth.view(1, 1, -1, 1)), derivative.view(1, 1, 1, -1))
     vertical = F.conv2d(F.conv2d(x, smooth.view(1, 1, 1, -1)), derivative.view(1, 1, -1, 1))
     return torch.cat([horizontal, vertical], dim=1)
+
+
+def sobel_magnitude(x: Tensor) -> Tensor:
+    """Length of the Sobel gradient of (B, 1, H, W), same shape, borders replicated.
+
+    A small constant under the root keeps its derivative finite, as in kornia's Sobel filter, which the
+    code of arXiv 2012.07810 uses.
+    """
+    components = sobel(F.pad(x, (1, 1, 1, 1), mode="replicate"))[..., 1:-1, 1:-1]
+    return (components.square().sum(dim=1, keepdim=True) + 1e-6).sqrt()

@@ -22,7 +22,7 @@ class PortraitSystem(MattingSystem):
     terms = ("l1", "cross_entropy", "gradient", "composition", "auxiliary")
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        out: PortraitOutput = self.network(batch["image"])
+        out: PortraitOutput = self.network(*self.inputs(batch))
         alpha = batch["alpha"]
         terms = {
             "l1": matting.l1(out.alpha, alpha),
@@ -40,6 +40,6 @@ class PortraitSystem(MattingSystem):
             terms["auxiliary"] = matting.cross_entropy(out.aux_logit, alpha)
         return terms
 
-    def predict_alpha(self, batch: Batch) -> Tensor:
-        out: PortraitOutput = self.network(batch["image"])
-        return out.alpha
+    def predict(self, batch: Batch) -> Batch:
+        out: PortraitOutput = self.network(*self.inputs(batch))
+        return {"alpha": out.alpha}

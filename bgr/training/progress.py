@@ -7,6 +7,8 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from bgr.systems.base import steps_done
+
 SMOOTHING = 0.9  # of the samples/s and waiting shares, per step
 REFRESH = 0.25  # seconds between two updates of the bar; each reads the loss from the device
 
@@ -35,7 +37,7 @@ class TrainingProgress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar.start()
         total = int(trainer.estimated_stepping_batches)
-        self.task = self.bar.add_task("train", total=total, completed=trainer.global_step, text="")
+        self.task = self.bar.add_task("train", total=total, completed=steps_done(trainer), text="")
         self.last_line = self.last_end = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -65,17 +67,18 @@ class TrainingProgress(pl.Callback):
             return
         self.last_line = now
         text = self._text(trainer, len(batch["name"]))
-        self.bar.update(self.task, completed=trainer.global_step, text=text)
+        self.bar.update(self.task, completed=steps_done(trainer), text=text)
         if not self.console.is_terminal:
             total = int(trainer.estimated_stepping_batches)
-            line = f"step {trainer.global_step}/{total}  {text}"
+            line = f"step {steps_done(trainer)}/{total}  {text}"
             self.console.print(line, highlight=False, soft_wrap=True)
 
     def _text(self, trainer: pl.Trainer, batch_size: int) -> str:
-        left = int(trainer.estimated_stepping_batches) - trainer.global_step
+        left = int(trainer.estimated_stepping_batches) - steps_done(trainer)
         minutes, seconds = divmod(round(left * self.step_seconds), 60)
         shown = {k.removeprefix("train/"): v for k, v in trainer.callback_metrics.items()}
-        parts = [f"{k} {float(shown[k]):.4f}" for k in ("loss/total", "val/mad") if k in shown]
+        keys = [k for k in shown if k == "loss/total" or k.startswith("val/")][:2]
+        parts = [f"{k} {float(shown[k]):.4f}" for k in keys]
         samples = batch_size / self.step_seconds
         waiting = self.waiting / self.step_seconds
         parts += [f"{samples:.1f} samples/s", f"{waiting:.0%} waiting for data"]

@@ -24,6 +24,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no")
     warnings.filterwarnings("ignore", message="The dirpath has changed from")  # a moved run
 
 
@@ -43,15 +44,25 @@ class StoredConfig(pl.Callback):
         checkpoint["config"] = self.config
 
 
-def load_weights(system: MattingSystem, path: Path) -> None:
+def load_weights(system: MattingSystem, path: Path, may_lack: tuple[str, ...] = ()) -> None:
     """Load a checkpoint's weights into a system.
+
+    Args:
+        system: the system.
+        path: the checkpoint.
+        may_lack: prefixes of weights that stay as they are where the checkpoint has none of them.
 
     Raises:
         BgrError: the file cannot be read, or is a checkpoint of another model.
     """
     checkpoint = load_checkpoint(path)
     try:
-        system.load_state_dict(checkpoint["state_dict"])
+        state = checkpoint["state_dict"]
+        for prefix in may_lack:
+            if not any(key.startswith(prefix) for key in state):
+                own = system.state_dict()
+                state = {**state, **{k: v for k, v in own.items() if k.startswith(prefix)}}
+        system.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
         raise BgrError(
@@ -69,7 +80,8 @@ def fit(trainer: pl.Trainer, system: MattingSystem, data: DataModule, resume: Pa
         Stopped: a signal stopped the run; its state is saved.
     """
     if resume is not None:
-        step = load_checkpoint(resume)["global_step"]
+        loops = load_checkpoint(resume)["loops"]["fit_loop"]
+        step = loops["epoch_loop.state_dict"]["_batches_that_stepped"]
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.resume(step)

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 
 from bgr.io.checkpoints import load_checkpoint, save_checkpoint
+from bgr.systems.base import steps_done
 
 
 class Stopped(BaseException):
@@ -91,7 +92,7 @@ class GracefulStop(pl.Callback):
     def _stop(self, trainer: pl.Trainer) -> None:
         assert self.received is not None
         trainer.save_checkpoint(self.path)
-        raise Stopped(self.received, trainer.global_step)
+        raise Stopped(self.received, steps_done(trainer))
 
     def state_dict(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None

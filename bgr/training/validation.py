@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor
 
 from bgr.evaluation.evaluator import Evaluator
 from bgr.metrics.per_image import PerImageMean
@@ -32,9 +31,9 @@ class Validation(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        alpha: Tensor = outputs
-        for mean in self.means.values():
-            mean.update(alpha, batch["alpha"])
+        for metric, mean in self.means.items():
+            key = self.evaluator.subjects[metric]
+            mean.update(outputs[key], batch[key])
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         pl_module.log_dict(
