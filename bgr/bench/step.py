@@ -13,6 +13,7 @@ from rich.progress import track
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
+from bgr.systems.adversarial import AdversarialSystem
 from bgr.systems.base import MattingSystem
 from bgr.training.machine import Numerics, apply_numerics, choose_numerics, keep_freed_memory
 from bgr.training.run import quiet_lightning
@@ -107,7 +108,7 @@ def samples_per_second(
     """Samples/s of the fastest of `steps` training steps on random input."""
     if tuned:
         keep_freed_memory()
-    apply_numerics(system.network, numerics)
+    apply_numerics(system.network, numerics, device)
     if compiled:
         system.network.compile()
     stopwatch = Stopwatch()
@@ -125,7 +126,7 @@ def train_on(
 ) -> None:
     """Train a system on one batch again and again, beyond any pre-training phase."""
     quiet_lightning()
-    if hasattr(system, "pretrain_epochs"):
+    if isinstance(system, AdversarialSystem):
         system.pretrain_epochs = 0
     loader: DataLoader[Any] = DataLoader([batch] * steps, batch_size=None)  # type: ignore[arg-type]
     trainer = pl.Trainer(

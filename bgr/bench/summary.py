@@ -101,9 +101,7 @@ def observe(network: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
     def note(module: nn.Module, _: Any, output: Any) -> None:
         own = sum(p.numel() for p in module.parameters(recurse=False))
         for tensor in tensors(output):
-            layers.append(
-                Layer(names[module], type(module).__name__, tuple(tensor.shape[1:]), own)
-            )
+            layers.append(Layer(names[module], type(module).__name__, tuple(tensor.shape[1:]), own))
             own = 0
 
     modules = [

@@ -55,7 +55,7 @@ def run_training(config: DictConfig, folder: Path) -> float:
     )
     device = resolve_device(config.trainer.accelerator)
     numerics = machine.choose_numerics(system.network, device, config.precision)
-    machine.apply_numerics(system.network, numerics)
+    machine.apply_numerics(system.network, numerics, device)
     if config.compile:
         system.network.compile()
     resume = checkpoint_path(config.run, "last") if config.run else None

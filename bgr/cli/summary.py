@@ -27,7 +27,9 @@ def summary(config: DictConfig) -> None:
     table = Table("layer", "module", "output", "parameters", box=None)
     for layer in result.layers:
         shape = " x ".join(str(side) for side in layer.shape)
-        table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}" if layer.parameters else "")
+        table.add_row(
+            layer.name, layer.kind, shape, f"{layer.parameters:,}" if layer.parameters else ""
+        )
     console = Console()
     console.print(table)
     name = type(system.network).__name__
@@ -42,7 +44,9 @@ def summary(config: DictConfig) -> None:
         lines.append(f"discriminator {count:,} parameters, {result.parameters + count:,} in all")
     if name in REPORTED:
         at, figures = REPORTED[name]
-        other = f" at {at[0]}x{at[1]}; run with size={at[0]}x{at[1]}" if at not in (None, size) else ""
+        other = (
+            f" at {at[0]}x{at[1]}; run with size={at[0]}x{at[1]}" if at not in (None, size) else ""
+        )
         lines.append(f"reported      {figures}{other}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
@@ -53,7 +57,7 @@ def parse_size(size: Any) -> tuple[int, int]:
     Raises:
         BgrError: neither of these.
     """
-    sides = OmegaConf.to_object(size) if OmegaConf.is_list(size) else re.split("[x,]", str(size))
+    sides = list(size) if OmegaConf.is_list(size) else re.split("[x,]", str(size))
     if len(sides) != 2 or not all(str(s).isdecimal() and int(s) > 0 for s in sides):
         raise BgrError(f"size is {size!r}", "height x width, such as size=240x320")
     return int(sides[0]), int(sides[1])

@@ -14,12 +14,12 @@ def soft_labels(like: Tensor, interval: Sequence[float]) -> Tensor:
 
 
 def bce(logit: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy with labels that may be soft (paper 000, equations of sections 3.4 and 4.5)."""
+    """Binary cross-entropy with labels that may be soft (paper 000, chapters 3 and 4)."""
     return F.binary_cross_entropy_with_logits(logit, label)
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean score of real minus mean score of generated images: the critic raises it, the generator lowers it.
+    """Mean score of real minus that of generated images: raised by the critic, lowered by the generator.
 
     Source: Arjovsky et al., arXiv 1701.07875, equation 2; paper 000, chapter 2.
     """
@@ -27,7 +27,7 @@ def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def product(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean of the product of both scores, which the authors' code of paper 000 minimises for both sides."""
+    """Mean product of both scores, which the authors' code of paper 000 minimises for both sides."""
     return (real * fake).mean()
 
 

@@ -1,9 +1,9 @@
 """Per-image metrics of mattes and images.
 
-Every metric takes pred and true, (B, 1, H, W) float in [0, 1] ((B, 3, H, W) RGB for `ssim` and `psnr`), an
-optional region, (B, 1, H, W) bool, and a convention, and returns (B,) float32 in the unit that
-`unit(metric, convention)` names. An image whose region is empty gives NaN. Half precision input is
-computed in float32.
+Every metric takes pred and true, (B, 1, H, W) float in [0, 1] (RGB, (B, 3, H, W), for `ssim` and
+`psnr`), an optional region, (B, 1, H, W) bool, and a convention, and returns (B,) float32 in the unit
+that `unit(metric, convention)` names. An image whose region is empty gives NaN. Half precision input
+is computed in float32.
 """
 
 import math

@@ -78,7 +78,7 @@ class RefineOutput(NamedTuple):
     refined: Tensor
 
 
-class ResNetEncoder(models.ResNet):
+class ResNetEncoder(models.ResNet):  # type: ignore[misc]
     """ResNet features at strides 1/2, 1/4, 1/8 and the output stride."""
 
     channels = (2048, 512, 256, 64)
@@ -139,7 +139,9 @@ class Decoder(nn.Module):
         self.bn3 = nn.BatchNorm2d(widths[3])
         self.conv4 = nn.Conv2d(inputs[3], widths[4], 3, padding=1)
 
-    def forward(self, x: Tensor, eighth: Tensor, quarter: Tensor, half: Tensor, full: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, eighth: Tensor, quarter: Tensor, half: Tensor, full: Tensor
+    ) -> Tensor:
         x = F.relu(self.bn1(self.conv1(_joined(x, eighth))))
         x = F.relu(self.bn2(self.conv2(_joined(x, quarter))))
         x = F.relu(self.bn3(self.conv3(_joined(x, half))))
@@ -148,7 +150,8 @@ class Decoder(nn.Module):
 
 
 def _joined(x: Tensor, skip: Tensor) -> Tensor:
-    return torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1)
+    """Concatenate in the dtype of the features: under autocast the image itself is still float32."""
+    return torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip.to(x.dtype)], dim=1)
 
 
 class MattingBase(nn.Module):
@@ -284,12 +287,14 @@ class Refiner(nn.Module):
         if self.training and len(batch) == 0:  # BatchNorm has no statistics of nothing
             return out
         where = (batch, row, column)
+        if not self.training:  # a spare patch, as torch.export must know that there is one at least
+            batch, row, column = (F.pad(index, (0, 1)) for index in where)
         patches = self._convolve(
-            crop_patches(at_half, where, PATCH // 2, 3 * margin),
-            crop_patches(pair, where, PATCH, 2 * margin),
+            crop_patches(at_half, (batch, row, column), PATCH // 2, 3 * margin),
+            crop_patches(pair, (batch, row, column), PATCH, 2 * margin),
             (PATCH + 4 * margin, PATCH + 4 * margin),
         )
-        return replace_patches(out, where, patches)
+        return replace_patches(out, where, patches if self.training else patches[:-1])
 
     def _convolve(self, at_half: Tensor, at_full: Tensor, size: tuple[int, int]) -> Tensor:
         x = F.relu(self.bn1(self.conv1(at_half)))

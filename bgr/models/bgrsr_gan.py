@@ -39,7 +39,8 @@ class WSConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         deviation, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True)
         weight = (self.weight - mean) / (deviation + 1e-5)
-        return self._conv_forward(x, weight, self.bias)
+        out: Tensor = self._conv_forward(x, weight, self.bias)
+        return out
 
 
 class DoubleConv(nn.Sequential):

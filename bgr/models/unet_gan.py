@@ -2,7 +2,7 @@
 
 Paper 000, chapter 2: Ronneberger et al.'s U-Net (arXiv 1505.04597) with BatchNorm and bilinear
 upsampling, fed RGB and trimap, trained against a ResNet-18 (`bgr.models.discriminator`). Its size table
-(28,957,481 parameters) is that of `UNet(4, 1)` and a stock ResNet-18; its text and code train `UNet(4, 4)`.
+(28,957,481 parameters) is of `UNet(4, 1)` and a stock ResNet-18; its text and code train `UNet(4, 4)`.
 """
 
 from typing import NamedTuple

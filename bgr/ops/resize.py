@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def halved(x: Tensor) -> Tensor:
-    """Shrink (B, C, H, W) to half its sides with an antialiased triangle filter, as PIL's bilinear does."""
+    """Shrink (B, C, H, W) to half its sides with the antialiased triangle filter of PIL."""
     size = [x.shape[-2] // 2, x.shape[-1] // 2]
     return F.interpolate(x, size=size, mode="bilinear", antialias=True)
 

@@ -141,7 +141,9 @@ class AdversarialSystem(MattingSystem):
         logged = {}
         if "adversarial" in weights:
             loss, accuracy = self.judge(real, fake.detach())
-            self._descend(discriminator, self.total({"discriminator": loss}, {"discriminator": 1.0}))
+            self._descend(
+                discriminator, self.total({"discriminator": loss}, {"discriminator": 1.0})
+            )
             if self.critic == "linear" and self.objective != "bce":
                 self._clip()
             logged["train/loss/discriminator"] = loss.detach()
@@ -177,7 +179,9 @@ class AdversarialSystem(MattingSystem):
             return adversarial.bce(generated, torch.ones_like(generated))
         with torch.no_grad():  # the same for every generator
             true = self._score(self.discriminator(real))
-        compare = adversarial.wasserstein if self.objective == "wasserstein" else adversarial.product
+        compare = (
+            adversarial.wasserstein if self.objective == "wasserstein" else adversarial.product
+        )
         return compare(true, self._score(generated))
 
     def _score(self, logit: Tensor) -> Tensor:

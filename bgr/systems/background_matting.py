@@ -66,7 +66,9 @@ class BackgroundMattingSystem(MattingSystem):
     ) -> None:
         super().__init__(network, loss_weights, lr, weight_decay, optimizer, schedule)
         if gradient not in get_args(Gradient):
-            raise BgrError(f"model.gradient is {gradient!r}", f"one of {', '.join(get_args(Gradient))}")
+            raise BgrError(
+                f"model.gradient is {gradient!r}", f"one of {', '.join(get_args(Gradient))}"
+            )
         if not hasattr(network, "refiner"):
             self.loss_weights = {
                 k: w for k, w in self.loss_weights.items() if not k.startswith(COARSE)

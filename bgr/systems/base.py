@@ -122,14 +122,14 @@ class MattingSystem(pl.LightningModule):
         return [{"params": [p for p in self.network.parameters() if p.requires_grad]}]
 
     def make_optimizer(self, groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
-        """The chosen optimiser; Adam is fused unless gradients are clipped, which AMP forbids."""
+        """The chosen optimiser; fused unless gradients are clipped, which AMP forbids."""
+        decay = self.weight_decay
         if self.optimizer == "adadelta":
-            return torch.optim.Adadelta(groups, lr=lr, weight_decay=self.weight_decay)
-        clips = self._trainer is not None and bool(self.trainer.gradient_clip_val)
-        options = {"lr": lr, "weight_decay": self.weight_decay, "fused": not clips}
+            return torch.optim.Adadelta(groups, lr=lr, weight_decay=decay)
+        fused = self._trainer is None or not self.trainer.gradient_clip_val
         if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, momentum=0.9, **options)
-        return torch.optim.Adam(groups, **options)
+            return torch.optim.SGD(groups, lr=lr, momentum=0.9, weight_decay=decay, fused=fused)
+        return torch.optim.Adam(groups, lr=lr, weight_decay=decay, fused=fused)
 
     def configure_optimizers(self) -> Any:
         groups = self.parameter_groups()

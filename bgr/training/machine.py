@@ -5,7 +5,7 @@ import sys
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bgr.errors import BgrError
 
@@ -14,6 +14,7 @@ PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 # Dense kernels wider than 1x1 are what bf16 matrix units accelerate. Measured on a CPU with AMX:
 # ResNet-like networks (share 0.5 and more) gain 2.5x, depthwise ones (share below 0.01) lose.
 DENSE_SHARE = 0.25
+DENSE_GROUP = 3  # channels of a group, from which on a convolution counts as dense
 
 
 class Numerics(NamedTuple):
@@ -66,9 +67,13 @@ def choose_numerics(network: nn.Module, device: torch.device, precision: str = "
 
 
 def dense_share(network: nn.Module) -> float:
-    """Share of a network's convolution weights in ungrouped kernels larger than 1x1."""
+    """Share of a network's convolution weights in kernels larger than 1x1 that are not depthwise."""
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    dense = sum(m.weight.numel() for m in convolutions if m.groups == 1 and max(m.kernel_size) > 1)
+    dense = sum(
+        m.weight.numel()
+        for m in convolutions
+        if m.in_channels // m.groups >= DENSE_GROUP and max(m.kernel_size) > 1
+    )
     return dense / max(1, sum(m.weight.numel() for m in convolutions))
 
 
@@ -80,10 +85,36 @@ def _has_bf16(device: torch.device) -> bool:
     return False
 
 
-def apply_numerics(network: nn.Module, numerics: Numerics) -> None:
-    """Lay out the network's weights, in place."""
+class Float32Conv2d(nn.Conv2d):
+    """A convolution that stays in float32 under autocast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float()).to(x.dtype)
+
+
+def apply_numerics(network: nn.Module, numerics: Numerics, device: torch.device) -> None:
+    """Lay out the network's weights and inputs, and keep float32 where bf16 is slow, in place.
+
+    On a CPU, the backward pass of a depthwise convolution with stride or dilation takes 4 to 10 times
+    as long in bf16 as in float32 (measured with oneDNN of torch 2.15), so these stay in float32.
+    """
     if numerics.channels_last:
         network.to(memory_format=torch.channels_last)
+        network.register_forward_pre_hook(_channels_last)
+    if device.type == "cpu" and numerics.precision == "bf16-mixed":
+        for module in network.modules():
+            if type(module) is nn.Conv2d and _slow_in_bf16(module):
+                module.__class__ = Float32Conv2d
+
+
+def _slow_in_bf16(module: nn.Conv2d) -> bool:
+    depthwise = module.groups == module.in_channels > 1
+    return depthwise and max(*module.stride, *module.dilation) > 1
+
+
+def _channels_last(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
 
 
 def keep_freed_memory() -> None:

@@ -24,6 +24,8 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # Frozen parts of a network are in eval mode on purpose.
+    warnings.filterwarnings("ignore", message="Found .* module.s. in eval mode at the start")
     warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no")
     warnings.filterwarnings("ignore", message="The dirpath has changed from")  # a moved run
 

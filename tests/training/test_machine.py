@@ -39,5 +39,5 @@ def test_unknown_precision_lists_the_choices() -> None:
 
 def test_channels_last_reaches_the_weights() -> None:
     network = PortraitNet(0.25)
-    apply_numerics(network, choose_numerics(network, CPU))
+    apply_numerics(network, choose_numerics(network, CPU), CPU)
     assert network.stem[0].weight.is_contiguous(memory_format=torch.channels_last)
