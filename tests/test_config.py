@@ -97,7 +97,7 @@ def test_every_interpolation_resolves() -> None:
     for experiment in sorted((CONF / "experiment").glob("*.yaml")):
         overrides = [f"experiment={experiment.stem}", "paths.output_dir=/run", "init=/run"]
         overrides += ["paths.model=any"]
-        if "root" in compose("train", overrides=overrides).data:
+        if "root" in compose("train", overrides=overrides).data.keys():  # noqa: SIM118
             overrides += ["data.root=/photos", "data.backgrounds=/rooms"]
         for logger in ("csv", "wandb", "tensorboard"):
             config = compose("train", overrides=[*overrides, f"logger={logger}"])

@@ -87,6 +87,8 @@ def run_training(config: DictConfig, folder: Path) -> float:
     )
     fit(trainer, system, data, resume)
     trained = trained_checkpoint(str(folder))
+    if config.trainer.max_epochs == 0:  # the network as it is
+        trainer.save_checkpoint(trained)
     if not trained.is_file():  # fast_dev_run writes no checkpoint
         return math.nan
     table, galleries = evaluate_run(config, folder, folder, trained, "test", str(device))

@@ -4,18 +4,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
-def soft_labels(like: Tensor, interval: Sequence[float]) -> Tensor:
-    """Labels drawn uniformly from an interval, one a score."""
+def soft_bce(logit: Tensor, interval: Sequence[float]) -> Tensor:
+    """Binary cross-entropy with labels drawn uniformly from an interval (paper 000, chapters 3 and 4)."""
     low, high = interval
-    return torch.rand_like(like) * (high - low) + low
-
-
-def bce(logit: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy with labels that may be soft (paper 000, chapters 3 and 4)."""
-    return F.binary_cross_entropy_with_logits(logit, label)
+    labels = torch.rand_like(logit) * (high - low) + low
+    return F.binary_cross_entropy_with_logits(logit, labels)
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
@@ -34,3 +30,10 @@ def product(real: Tensor, fake: Tensor) -> Tensor:
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
     """Share of the pairs of a real and a generated image in which the real one scores higher."""
     return (real.view(-1, 1) > fake.view(1, -1)).float().mean()
+
+
+@torch.no_grad()
+def clip_weights(critic: nn.Module, limit: float) -> None:
+    """Clip the weights of a linear critic in place (arXiv 1701.07875, algorithm 1)."""
+    for parameter in critic.parameters():
+        parameter.clamp_(-limit, limit)

@@ -11,10 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.models.segmentation import (
-    DeepLabV3_ResNet50_Weights,
-    DeepLabV3_ResNet101_Weights,
-)
+from torchvision.models import segmentation
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from bgr.errors import BgrError
@@ -28,15 +25,15 @@ BackboneInput = Literal["concat6", "source"]
 RefineMode = Literal["full", "sampling", "thresholding"]
 
 HIDDEN = 32
-PATCH = 4  # side of a refined patch; also the stride of the map that selects them
+PATCH = 4  # side of a refined patch
 PUBLISHED: dict[str, dict[str, Any]] = {
     "resnet101": {
         "imagenet": models.ResNet101_Weights.IMAGENET1K_V2,
-        "deeplab": DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1,
+        "deeplab": segmentation.DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1,
     },
     "resnet50": {
         "imagenet": models.ResNet50_Weights.IMAGENET1K_V2,
-        "deeplab": DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1,
+        "deeplab": segmentation.DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1,
     },
     "mobilenetv2": {"imagenet": models.MobileNet_V2_Weights.IMAGENET1K_V2},
 }
@@ -151,7 +148,7 @@ class Decoder(nn.Module):
 
 def _joined(x: Tensor, skip: Tensor) -> Tensor:
     """Concatenate in the dtype of the features: under autocast the image itself is still float32."""
-    return torch.cat([bilinear(x, (skip.shape[-2], skip.shape[-1])), skip.to(x.dtype)], dim=1)
+    return torch.cat([bilinear(x, skip.shape[-2:]), skip.to(x.dtype)], dim=1)
 
 
 class MattingBase(nn.Module):
@@ -173,7 +170,7 @@ class MattingBase(nn.Module):
     Raises:
         BgrError: an unknown choice, or weights that cannot be read.
 
-    Source: arXiv 2012.07810, section 4.1; sections 5.1 and 5.4 of the specification.
+    Source: arXiv 2012.07810, section 4.1.
     """
 
     def __init__(
@@ -322,12 +319,8 @@ class MattingRefine(MattingBase):
             line of paper 004, 0.1 in its authors' model.
         refine_kernel_size: 3 or 1.
         refine_prevent_oversampling: whether `sampling` leaves out patches of no predicted error.
-        weights: as in `MattingBase`.
-        backbone_input: as in `MattingBase`.
-        output_stride: as in `MattingBase`.
-        freeze_backbone: as in `MattingBase`.
-        dropout: as in `MattingBase`.
-        bn_momentum: as in `MattingBase`; the refinement keeps 0.1.
+        weights, backbone_input, output_stride, freeze_backbone, dropout, bn_momentum: as in
+            `MattingBase`; BatchNorm of the refinement keeps its momentum of 0.1.
 
     Raises:
         BgrError: an unknown choice; in `forward`, a side that is not a multiple of 4.
@@ -351,11 +344,10 @@ class MattingRefine(MattingBase):
         dropout: float = 0.5,
         bn_momentum: float = 0.1,
     ) -> None:
-        if refine_mode not in get_args(RefineMode) or refine_kernel_size not in (1, 3):
-            raise BgrError(
-                f"MattingRefine: refine_mode {refine_mode!r}, refine_kernel_size {refine_kernel_size}",
-                f"one of {', '.join(get_args(RefineMode))}, and 1 or 3",
-            )
+        modes = get_args(RefineMode)
+        if refine_mode not in modes or refine_kernel_size not in (1, 3):
+            found = f"refine_mode {refine_mode!r}, refine_kernel_size {refine_kernel_size}"
+            raise BgrError(f"MattingRefine: {found}", f"one of {', '.join(modes)}, and 1 or 3")
         if not 0 < backbone_scale <= 0.5:
             raise BgrError(f"MattingRefine: backbone_scale is {backbone_scale}", "in (0, 1/2]")
         super().__init__(
@@ -379,13 +371,7 @@ class MattingRefine(MattingBase):
         """
         check_size(image, PATCH, "MattingRefine")
         pair = torch.cat([image, captured_background], dim=1)
-        small = F.interpolate(
-            pair,
-            scale_factor=self.backbone_scale,
-            mode="bilinear",
-            align_corners=False,
-            recompute_scale_factor=True,
-        )
+        small = bilinear(pair, [int(side * self.backbone_scale) for side in image.shape[-2:]])
         alpha, residual, error, hidden = self.coarse(small[:, :3], small[:, 3:])
         coarse = torch.cat([hidden, alpha, residual], dim=1)
         refined = self.select(error, image)

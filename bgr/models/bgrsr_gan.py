@@ -85,7 +85,7 @@ class BGRSRGenerator(nn.Module):
     Raises:
         BgrError: an unknown `sr_input`; in `forward`, a side below 16.
 
-    Source: paper 000, chapter 4; table 3.2 of the specification.
+    Source: paper 000, chapter 4.
     """
 
     def __init__(

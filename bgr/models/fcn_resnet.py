@@ -52,7 +52,7 @@ class FCNResNet101(nn.Module):
     Raises:
         BgrError: an unknown choice, or weights that cannot be read.
 
-    Source: paper 001; section 4 of the specification.
+    Source: paper 001.
     """
 
     def __init__(

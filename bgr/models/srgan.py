@@ -78,7 +78,7 @@ class SRGenerator(nn.Module):
     Raises:
         BgrError: another scale.
 
-    Source: paper 000, chapter 3; table 2.1 of the specification.
+    Source: paper 000, chapter 3.
     """
 
     def __init__(self, residual_blocks: int = 6, scale: int = 2) -> None:

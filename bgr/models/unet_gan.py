@@ -99,7 +99,7 @@ class UNet(nn.Module):
     Raises:
         BgrError: another number of output channels; in `forward`, a side below 16.
 
-    Source: paper 000, chapter 2; layers of table 1.1 in the specification.
+    Source: paper 000, chapter 2.
     """
 
     def __init__(self, in_channels: int = 4, out_channels: int = 4) -> None:

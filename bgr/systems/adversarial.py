@@ -1,7 +1,6 @@
 """A generator and a discriminator trained in turns."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -48,18 +47,15 @@ class AdversarialSystem(MattingSystem):
         pretrain_weights: weights of the terms while pre-training.
         perceptual: feature distance of the term `perceptual`, for systems that have it.
         pretrain_epochs: epochs of the generator alone.
-        lr: learning rate of the generator.
-        discriminator_lr: learning rate of the discriminator.
+        lr, discriminator_lr: learning rates of generator and discriminator.
         pretrain_lr: learning rate of the generator while pre-training; `lr` when None.
-        optimizer: as in `MattingSystem`, for both.
-        weight_decay: L2 penalty of both.
+        optimizer, weight_decay: as in `MattingSystem`, for both.
         objective: `bce` with soft labels, `wasserstein`, or `product`, what the authors' code of paper
             000 chapter 2 minimises in its place.
         critic: under `wasserstein` and `product`, `bounded` scores by a sigmoid, `linear` by the logit
             with weights clipped.
         clip: largest absolute weight of a linear critic (Arjovsky et al., arXiv 1701.07875).
-        real_labels: interval of the soft labels of real images under `bce`.
-        fake_labels: the same of generated images.
+        real_labels, fake_labels: intervals of the soft labels under `bce`.
         patience: steps in a row with constant output after which a run is stopped as collapsed.
 
     Raises:
@@ -103,8 +99,7 @@ class AdversarialSystem(MattingSystem):
         self.objective = objective
         self.critic = critic
         self.clip = clip
-        self.real_labels = real_labels
-        self.fake_labels = fake_labels
+        self.labels = real_labels, fake_labels
         self.patience = patience
         self.constant_steps = {"generator": 0, "discriminator": 0}
 
@@ -112,77 +107,74 @@ class AdversarialSystem(MattingSystem):
         """Run the generator on a batch."""
         raise NotImplementedError
 
-    @property
-    def pretraining(self) -> bool:
-        """Whether this epoch trains the generator alone."""
-        return self.current_epoch < self.pretrain_epochs
-
     def configure_optimizers(self) -> Any:
-        if self.trainer.max_steps != -1:
+        if self.trainer.max_steps != -1 and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             raise BgrError(
-                f"trainer.max_steps is {self.trainer.max_steps}",
-                "trainer.max_epochs: a batch of adversarial training takes one or two optimiser steps",
+                "trainer.max_steps is set, but a batch of adversarial training takes up to two steps",
+                "trainer.max_epochs",
             )
-        parameters = [p for p in self.discriminator.parameters() if p.requires_grad]
+        critic = [{"params": list(self.discriminator.parameters())}]
         return [
             self.make_optimizer(self.parameter_groups(), self.lr),
-            self.make_optimizer([{"params": parameters}], self.discriminator_lr),
+            self.make_optimizer(critic, self.discriminator_lr),
         ]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         optimizers: Any = self.optimizers()
         generator, discriminator = optimizers
-        weights = self.pretrain_weights if self.pretraining else self.loss_weights
+        alone = self.current_epoch < self.pretrain_epochs
+        weights = self.pretrain_weights if alone else self.loss_weights
         for group in generator.param_groups:
-            group["lr"] = self.pretrain_lr if self.pretraining else self.lr
+            group["lr"] = self.pretrain_lr if alone else self.lr
         terms, real, fake = self.step(batch)
         if self.perceptual is not None and "perceptual" in weights:
             terms["perceptual"] = self.perceptual(fake, real)
         logged = {}
         if "adversarial" in weights:
-            loss, accuracy = self.judge(real, fake.detach())
+            loss, true, generated = self.judge(real, fake.detach())
             self._descend(
                 discriminator, self.total({"discriminator": loss}, {"discriminator": 1.0})
             )
             if self.critic == "linear" and self.objective != "bce":
-                self._clip()
+                adversarial.clip_weights(self.discriminator, self.clip)
             logged["train/loss/discriminator"] = loss.detach()
-            logged["train/discriminator_accuracy"] = accuracy
-            with frozen(self.discriminator):
-                terms["adversarial"] = self.fool(real, fake)
+            logged["train/discriminator_accuracy"] = adversarial.accuracy(true, generated)
+            self._watch("discriminator", torch.cat([true, generated]))
+            terms["adversarial"] = self.fool(true, fake)
         total = self.total(terms, weights)
         self._descend(generator, total)
         self._watch("generator", fake)
         logged |= {f"train/loss/{k}": terms[k].detach() for k in weights}
         self.log_dict(logged | {"train/loss/total": total.detach()})
 
-    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and accuracy of the discriminator; `fake` is detached."""
+    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of the discriminator, and its logits of real and of generated images, detached."""
         true, generated = self.discriminator(real), self.discriminator(fake)
-        self._watch("discriminator", torch.cat([true, generated]))
-        accuracy = adversarial.accuracy(true.detach(), generated.detach())
         if self.objective == "bce":
-            loss = adversarial.bce(true, adversarial.soft_labels(true, self.real_labels))
-            loss = loss + adversarial.bce(
-                generated, adversarial.soft_labels(generated, self.fake_labels)
-            )
+            loss = adversarial.soft_bce(true, self.labels[0])
+            loss = loss + adversarial.soft_bce(generated, self.labels[1])
         elif self.objective == "wasserstein":
             loss = -adversarial.wasserstein(self._score(true), self._score(generated))
         else:
             loss = adversarial.product(self._score(true), self._score(generated))
-        return loss, accuracy
+        return loss, true.detach(), generated.detach()
 
-    def fool(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Adversarial term of the generator."""
+    def fool(self, true: Tensor, fake: Tensor) -> Tensor:
+        """Adversarial term of the generator, whose gradient passes the discriminator's weights by.
+
+        Args:
+            true: the discriminator's logits of the real images, (B, 1).
+            fake: generated images.
+        """
+        self.discriminator.requires_grad_(False)
         generated = self.discriminator(fake)
+        self.discriminator.requires_grad_(True)
         if self.objective == "bce":
-            return adversarial.bce(generated, torch.ones_like(generated))
-        with torch.no_grad():  # the same for every generator
-            true = self._score(self.discriminator(real))
+            return adversarial.soft_bce(generated, (1.0, 1.0))
         compare = (
             adversarial.wasserstein if self.objective == "wasserstein" else adversarial.product
         )
-        return compare(true, self._score(generated))
+        return compare(self._score(true), self._score(generated))
 
     def _score(self, logit: Tensor) -> Tensor:
         return logit.sigmoid() if self.critic == "bounded" else logit
@@ -192,32 +184,15 @@ class AdversarialSystem(MattingSystem):
         self.manual_backward(loss)
         optimizer.step()
 
-    @torch.no_grad()
-    def _clip(self) -> None:
-        for parameter in self.discriminator.parameters():
-            parameter.clamp_(-self.clip, self.clip)
-
     def _watch(self, which: str, output: Tensor) -> None:
         """Stop a run in which a network has given constant output for `patience` steps."""
         constant = bool(output.detach().float().std() < COLLAPSED)
         self.constant_steps[which] = self.constant_steps[which] + 1 if constant else 0
         if self.constant_steps[which] >= self.patience:
             raise BgrError(
-                f"the {which} collapsed: its output has been constant for {self.patience} steps, up "
-                f"to step {steps_done(self._trainer)}",
+                f"the {which} collapsed: constant output for {self.patience} steps, up to step "
+                f"{steps_done(self._trainer)}",
                 "outputs that depend on the input",
-                "lower model.loss_weights.adversarial or model.discriminator_lr, or pre-train longer "
-                "(model.pretrain_epochs)",
+                "lower model.loss_weights.adversarial or model.discriminator_lr, or raise "
+                "model.pretrain_epochs",
             )
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Keep a module's parameters out of the gradient while something is computed with it."""
-    trained = [p for p in module.parameters() if p.requires_grad]
-    module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)

@@ -42,7 +42,7 @@ class BackgroundMattingSystem(MattingSystem):
     Raises:
         BgrError: an unknown term, part or choice.
 
-    Source: arXiv 2012.07810, equations 1 to 5 and section 5.2; paper 002; specification 5.
+    Source: arXiv 2012.07810, equations 1 to 5 and section 5.2; paper 002.
     """
 
     terms = (
@@ -93,10 +93,10 @@ class BackgroundMattingSystem(MattingSystem):
         if isinstance(out, BaseOutput):
             error, wrong = out.error, (out.alpha.detach() - alpha).abs()
         else:
-            size = (alpha.shape[-2], alpha.shape[-1])
+            size = alpha.shape[-2:]
             error = bilinear(out.coarse_error, size)
             wrong = (bilinear(out.coarse_alpha, size).detach() - alpha).abs()
-            small = (out.coarse_alpha.shape[-2], out.coarse_alpha.shape[-1])
+            small = out.coarse_alpha.shape[-2:]
             terms |= {
                 f"{COARSE}{k}": v
                 for k, v in self._terms(

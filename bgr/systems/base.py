@@ -90,15 +90,18 @@ class MattingSystem(pl.LightningModule):
         """The network's version of the keys in `predicts`, float32 in [0, 1]."""
         raise NotImplementedError
 
-    def total(self, terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-        """Weighted sum of the terms.
+    def total(
+        self, terms: Mapping[str, Tensor], weights: Mapping[str, float] | None = None
+    ) -> Tensor:
+        """Weighted sum of the terms, by `loss_weights` unless others are given.
 
         Raises:
             BgrError: it is not finite; the message names the terms.
         """
+        weights = self.loss_weights if weights is None else weights
         total = torch.stack([w * terms[k] for k, w in weights.items()]).sum()
         if not torch.isfinite(total):
-            values = ", ".join(f"{k} {float(terms[k]):.4g}" for k in weights)
+            values = ", ".join(f"{k} {float(terms[k].detach()):.4g}" for k in weights)
             raise BgrError(
                 f"the loss diverged after step {steps_done(self._trainer)}: {values}",
                 "finite loss terms",
@@ -109,7 +112,7 @@ class MattingSystem(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         terms = self.losses(batch)
-        total = self.total(terms, self.loss_weights)
+        total = self.total(terms)
         logged = {f"train/loss/{k}": terms[k].detach() for k in self.loss_weights}
         self.log_dict(logged | {"train/loss/total": total.detach()})
         return total
@@ -156,4 +159,8 @@ class MattingSystem(pl.LightningModule):
 
 def steps_done(trainer: pl.Trainer | None) -> int:
     """Steps of a run so far; one that moves two optimisers counts once."""
-    return 0 if trainer is None else trainer.fit_loop.epoch_loop._batches_that_stepped
+    if trainer is None:
+        return 0
+    if trainer.lightning_module.automatic_optimization:
+        return trainer.global_step
+    return int(trainer.fit_loop.epoch_loop.batch_progress.state_dict()["total"]["processed"])

@@ -18,7 +18,7 @@ class BGRSRGANSystem(AdversarialSystem):
     resolution output in [0, 1]; `adversarial`.
 
     Source: paper 000, section 4.5, whose multi-part loss has the `replacement` that its code leaves
-    out (weight 0); specification 3.4.
+    out (weight 0).
     """
 
     terms = ("content", "perceptual", "replacement", "adversarial")

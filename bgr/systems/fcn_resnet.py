@@ -13,7 +13,7 @@ class FCNSystem(MattingSystem):
 
     Term: `cross_entropy`, binary. The mask is alpha of one half or more.
 
-    Source: paper 001; section 4 of the specification.
+    Source: paper 001.
     """
 
     terms = ("cross_entropy",)

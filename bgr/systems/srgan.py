@@ -15,7 +15,7 @@ class SRGANSystem(AdversarialSystem):
     Terms: `content`, mean squared error of ImageNet-normalised images; `perceptual`, that of their
     features; `adversarial`.
 
-    Source: paper 000, chapter 3; specification 2.3.
+    Source: paper 000, chapter 3.
     """
 
     terms = ("content", "perceptual", "adversarial")

@@ -15,7 +15,7 @@ class UNetGANSystem(AdversarialSystem):
     Terms: `mse` of the RGBA output, whose colour is multiplied by alpha, on black; `adversarial`. The
     discriminator sees RGBA; for a network that predicts alpha alone, the true colour times that.
 
-    Source: paper 000, chapter 2, with the target of Lutz et al. (AlphaGAN, BMVC 2018); specification 1.3.
+    Source: paper 000, chapter 2, with the target of Lutz et al. (AlphaGAN, BMVC 2018).
     """
 
     terms = ("mse", "adversarial")

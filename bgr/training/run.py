@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
 from bgr.data.datamodule import DataModule
@@ -24,6 +25,7 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message=".*this fit will run with no optimizer")
     # Frozen parts of a network are in eval mode on purpose.
     warnings.filterwarnings("ignore", message="Found .* module.s. in eval mode at the start")
     warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no")
@@ -78,14 +80,20 @@ def fit(trainer: pl.Trainer, system: MattingSystem, data: DataModule, resume: Pa
     """Train, from the start or from a checkpoint.
 
     Raises:
-        BgrError: the checkpoint cannot be read.
+        BgrError: the checkpoint cannot be read, or a trainer setting does not suit the system.
         Stopped: a signal stopped the run; its state is saved.
     """
     if resume is not None:
-        loops = load_checkpoint(resume)["loops"]["fit_loop"]
-        step = loops["epoch_loop.state_dict"]["_batches_that_stepped"]
+        checkpoint = load_checkpoint(resume)
+        step = checkpoint["global_step"]
+        if not system.automatic_optimization:  # there a step may move two optimisers
+            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+            step = progress["total"]["processed"]
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.resume(step)
         Console(stderr=True).print(f"going on after step {step} of {resume}", highlight=False)
-    trainer.fit(system, datamodule=data, ckpt_path=resume)
+    try:
+        trainer.fit(system, datamodule=data, ckpt_path=resume)
+    except MisconfigurationException as error:
+        raise BgrError(f"the trainer and the model do not fit: {error}") from error

@@ -18,8 +18,79 @@ QUICK += ["loader.batch_size=2", "size=[32,32]"]
 CONF = Path(__file__).parents[2] / "conf" / "experiment"
 
 
+RANDOM = ["model.discriminator.weights=null"]
+FEATURES = [*RANDOM, "model.perceptual.weights=null"]
+SMALL = ["model.network.weights=null", "model.network.backbone=mobilenetv2"]
+STAGES: list[list[tuple[str, list[str]]]] = [  # each later stage starts from the run before it
+    [("unet_gan", RANDOM)],
+    [("srgan_pretrain", []), ("srgan", FEATURES)],
+    [("bgrsr_gan_pretrain", []), ("bgrsr_gan", FEATURES)],
+    [("fcn_resnet", ["model.network.weights=null"])],
+    [("fcn_resnet_pretrained", ["model.network.weights=null"])],
+    [("bgmv2_paper_base", SMALL), ("bgmv2_paper", SMALL)],
+    [("bgmv2_code_base", SMALL), ("bgmv2_code", SMALL)],
+    [("student_base", SMALL), ("student", SMALL)],
+]
+
+
+@pytest.mark.parametrize("stages", STAGES, ids=lambda stages: stages[-1][0])
+def test_stages(
+    stages: list[tuple[str, list[str]]],
+    bgr: Callable[..., Answer],
+    portraits: Path,
+    tmp_path: Path,
+) -> None:
+    """One epoch of two steps, without the published weights, which are not here."""
+    write_aisegment(portraits, tmp_path / "ai")
+    started: list[str] = []
+    for name, changes in stages:
+        root = tmp_path / "ai" if name.startswith("fcn") else portraits
+        short = ["trainer.max_epochs=1"] if name != "fcn_resnet_pretrained" else []
+        code, out, err = bgr(
+            "train", f"experiment={name}", f"data.root={root}", f"data.backgrounds={portraits}/image",
+            "trainer.accelerator=cpu", "loader.workers=0", "loader.batch_size=4", "size=[32,32]",
+            *short, *changes, *started,
+        )  # fmt: skip
+        assert code == 0, err
+        (folder,) = (tmp_path / "runs").glob(f"*_{name}")
+        assert "trained" in out
+        started = [f"init={folder}"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "unet_gan",
+        "srgan",
+        "bgrsr_gan",
+        "fcn_resnet",
+        "background_matting_base",
+        "background_matting",
+    ],
+)
+def test_every_model_trains_on_synthetic_data(model: str, bgr: Callable[..., Answer]) -> None:
+    quick = [a for a in QUICK if "width" not in a]
+    code, _, err = bgr("train", f"model={model}", *quick)
+    assert code == 0, err
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "model", ["unet_gan", "srgan", "bgrsr_gan", "fcn_resnet", "background_matting"]
+)
+def test_every_model_trains_on_real_photos(
+    model: str, bgr: Callable[..., Answer], real_data: Path
+) -> None:
+    quick = [a for a in QUICK if "width" not in a]
+    data = ["data=folder", f"data.root={real_data / 'portraits_alpha'}"]
+    data.append(f"data.backgrounds={real_data / 'backgrounds'}")
+    code, _, err = bgr("train", f"model={model}", *data, "data.fractions=[0.6,0.2,0.2]", *quick)
+    assert code == 0, err
+
+
 def test_every_experiment_is_tried_below() -> None:
-    tried = {"demo", "portrait_aisegment", "portrait_finetune_pfcn", "portrait_real"}
+    portrait = {"demo", "portrait_aisegment", "portrait_finetune_pfcn", "portrait_real"}
+    tried = portrait | {name for stages in STAGES for name, _ in stages}
     assert {path.stem for path in CONF.glob("*.yaml")} == tried
 
 

@@ -32,7 +32,7 @@ def batches(alpha: torch.Tensor) -> list[Batch]:
 
 def test_scores_are_listed_image_by_image_in_order() -> None:
     alpha = mattes()
-    result = evaluate({"perfect": lambda b: b["alpha"]}, batches(alpha), EVALUATOR)["perfect"]
+    result = evaluate({"perfect": lambda b: b}, batches(alpha), EVALUATOR)["perfect"]
     assert len(result.names) == 8
     assert result.scores["mad"] == [0.0] * 8
     assert result.mean("iou") == 1.0
@@ -44,7 +44,9 @@ def test_no_constant_beats_the_best_constant() -> None:
     best = best_of(list(evaluate(candidates, batches(alpha), EVALUATOR).values()), EVALUATOR)
     for value in (0.0, 0.2, 0.4, 0.6, 1.0):
         other = evaluate(
-            {"c": lambda b, v=value: torch.full_like(b["alpha"], v)}, batches(alpha), EVALUATOR
+            {"c": lambda b, v=value: {"alpha": torch.full_like(b["alpha"], v)}},
+            batches(alpha),
+            EVALUATOR,
         )["c"]
         assert best["mad"] <= other.mean("mad") + 1e-3
         assert best["mse"] <= other.mean("mse") + 1e-3

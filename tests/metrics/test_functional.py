@@ -47,6 +47,31 @@ def test_matches_the_reference(
         assert float(value) == pytest.approx(expected, rel=2e-6, abs=1e-7)
 
 
+FRAMES = json.loads((ORACLES / "expected.json").read_text())["frames"]
+
+
+@pytest.mark.parametrize("case", FRAMES)
+def test_frames_match_the_reference(case: str) -> None:
+    def frame(kind: str) -> Tensor:
+        pixels = np.asarray(Image.open(ORACLES / "frames" / kind / f"{case}.png"), np.float32) / 255
+        return torch.from_numpy(pixels).permute(2, 0, 1)[None]
+
+    pred, true = frame("pred"), frame("true")
+    psnr, ssim = functional.psnr(pred, true), functional.ssim(pred, true)
+    assert float(psnr) == pytest.approx(float(FRAMES[case]["psnr"]["skimage_dr255"]), abs=1e-3)
+    assert float(ssim) == pytest.approx(FRAMES[case]["ssim"]["skimage_wang_gauss11_rgb"], abs=1e-5)
+
+
+def test_ssim_of_a_small_image_is_undefined() -> None:
+    assert functional.ssim(*torch.rand(2, 1, 3, 10, 40)).isnan().all()
+
+
+def test_pixel_accuracy_counts_pixels_on_the_right_side() -> None:
+    pred = torch.tensor([0.4, 0.5, 0.9, 0.1]).view(1, 1, 2, 2)
+    true = torch.tensor([0.0, 1.0, 0.0, 0.2]).view(1, 1, 2, 2)
+    assert float(functional.pixel_accuracy(pred, true)) == 0.75
+
+
 def test_values_are_per_image_and_do_not_depend_on_the_batch() -> None:
     torch.manual_seed(0)
     pred, true = torch.rand(3, 1, 20, 24), torch.rand(3, 1, 20, 24)

@@ -114,7 +114,8 @@ def test_learns_one_batch(name: str) -> None:
         of.learning_rates = {}
     if hasattr(of, "discriminator"):  # the generator's own terms
         of.loss_weights.pop("adversarial")
-    batch = random_batch(of, SIZE, 2)
+    size = (32, 32) if hasattr(of, "discriminator") else SIZE
+    batch = random_batch(of, size, 2)
     smooth = torch.nn.functional.avg_pool2d
     for key in of.needs:  # pictures that can be learnt: large flat areas
         shape = batch[key].shape[-1]
