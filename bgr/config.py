@@ -18,7 +18,7 @@ from bgr.errors import BgrError
 
 VERBATIM_KEYS = {
     *("run", "init", "input", "output", "checkpoint", "target_background"),
-    *("data.root", "data.backgrounds", "hydra.run.dir"),
+    *("captured_background", "trimap", "data.root", "data.backgrounds", "hydra.run.dir"),
 }
 
 
@@ -71,6 +71,9 @@ class PredictConfig:
     output: str
     checkpoint: str = "best"
     target_background: str | None = None
+    captured_background: str | None = None
+    trimap: str | None = None
+    size: list[int] | None = None
     device: str = "auto"
     debug: bool = False
 

@@ -1,4 +1,4 @@
-"""`bgr predict`: cut people out of photos and place them on another background."""
+"""`bgr predict`: use a run's checkpoint on photos."""
 
 from pathlib import Path
 
@@ -26,5 +26,8 @@ def predict(config: DictConfig) -> None:
     device = resolve_device(config.device)
     system = load_system(run, checkpoint_path(config.run, config.checkpoint), device)
     output = Path(config.output)
-    inference.predict(system, list(run.size), inputs, output, background, device)
+    others = ("captured_background", "trimap")
+    given = {key: Path(config[key]) for key in others if config[key] is not None}
+    size = list(config.size or run.size)
+    inference.predict(system, size, inputs, output, background, given, device)
     print(f"{len(inputs)} photo(s) done: {output}")

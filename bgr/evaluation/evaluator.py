@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from bgr.metrics import functional
+from bgr.metrics.conventions import HIGHER_IS_BETTER, subject, unit
 from bgr.metrics.per_image import PerImageMean
 from bgr.types import Batch
 
 Predictor = Callable[[Batch], Batch]
 """From a composed batch to the predicted version of its keys."""
-
-HIGHER_IS_BETTER = frozenset({"iou", "pixel_accuracy", "ssim", "psnr"})
 
 
 class Evaluator:
@@ -31,15 +30,15 @@ class Evaluator:
 
     def __init__(self, metrics: Mapping[str, str], monitor: str, mode: str = "min") -> None:
         self.metrics = dict(metrics)
-        self.units = {m: functional.unit(m, c) for m, c in self.metrics.items()}
-        self.subjects = {m: functional.subject(m) for m in self.metrics}
+        self.units = {m: unit(m, c) for m, c in self.metrics.items()}
+        self.subjects = {m: subject(m) for m in self.metrics}
         self.monitor = monitor
         self.mode = mode
 
     @property
     def subject(self) -> str:
         """Batch key that the monitored metric compares; reports show its pictures."""
-        return functional.subject(self.monitor.rpartition("/")[2])
+        return subject(self.monitor.rpartition("/")[2])
 
     def per_image(self, pred: Batch, true: Batch) -> dict[str, Tensor]:
         """Every metric on a batch; values (B,)."""

@@ -1,19 +1,22 @@
-"""Cut people out of photos with a trained network."""
+"""Use a trained system on photos: cut out, enlarge, or replace the background."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from torch import Tensor
 
 from bgr.data.dataset import resized
 from bgr.errors import BgrError
 from bgr.io.files import list_images, make_folder
-from bgr.io.images import ImageArray, read_image, to_uint8, write_image
+from bgr.io.images import ImageArray, read_alpha, read_image, to_uint8, write_image
 from bgr.systems.base import MattingSystem
+from bgr.types import Batch
 
 
 def find_inputs(path: Path) -> list[Path]:
@@ -54,12 +57,15 @@ def predict(
     inputs: Sequence[Path],
     output: Path,
     background: ImageArray | None,
+    given: Mapping[str, Path],
     device: torch.device,
 ) -> None:
-    """Write alpha, cut-out and, with a background, the composite of every photo, at its own size.
+    """Write what a system makes of every photo.
 
-    `output/alpha/<name>.png` is the matte, `output/cutout/<name>.png` RGBA with estimated foreground
-    colours, `output/composite/<name>.png` the person over the background.
+    A matting system writes, at the photo's size, `output/alpha/<name>.png`, `output/cutout/<name>.png`
+    (RGBA with estimated foreground colours) and, with a background, `output/composite/<name>.png`. A
+    super-resolution system writes `output/image/<name>.png`, the photo enlarged; one that replaces the
+    background writes `output/composite/<name>.png` at twice `size`.
 
     Args:
         system: trained system in eval mode on `device`.
@@ -67,55 +73,130 @@ def predict(
         inputs: photos.
         output: folder for the results.
         background: (h, w, 3) uint8, enlarged and cropped to cover each photo; None for no composite.
+        given: files of other batch keys the system needs (`captured_background`, `trimap`): one file
+            for all photos, or a folder with files of the photos' names.
         device: where the network runs.
 
     Raises:
-        BgrError: some photos could not be read; the others are done.
+        BgrError: something the system needs is not given; or some photos could not be read, after
+            the others are done.
     """
-    kinds = ["alpha", "cutout"] + ["composite"] * (background is not None)
-    folders = {kind: make_folder(output / kind) for kind in kinds}
+    wanted = {"captured_background", "trimap"} & set(system.needs)
+    if "target_background" in system.needs and background is None:
+        wanted |= {"target_background"}
+    lacking = sorted(wanted - set(given))
+    if lacking:
+        keys = " ".join(f"{key}=<file or folder>" for key in lacking)
+        raise BgrError(f"{type(system).__name__} needs {', '.join(lacking)} beside the photo", keys)
+    make_folder(output)
     failed: list[BgrError] = []
     for path in track(inputs, "predicting", transient=True):
         try:
             image = read_image(path)
+            others = {key: read_other(given[key], path, key) for key in wanted & set(given)}
         except BgrError as error:
             failed.append(error)
             continue
-        alpha = predict_alpha(system, image, size, device)
-        foreground = estimate_foreground(image, alpha)
-        name = f"{path.stem}.png"
-        write_image(folders["alpha"] / name, to_uint8(alpha))
-        write_image(folders["cutout"] / name, to_uint8(np.dstack([foreground, alpha])))
-        if background is not None:
-            behind = covering(background, *image.shape[:2]) / 255
-            matte = alpha[..., None]
-            over = matte * foreground + (1 - matte) * behind
-            write_image(folders["composite"] / name, to_uint8(over))
+        if "alpha" in system.predicts:
+            results = cut_out(system, image, others, size, background, device)
+        else:
+            results = {"image": enlarge(system, image, device)}
+            if background is not None and "target_background" in system.needs:
+                results = {"composite": replace(system, image, size, background, device)}
+        for kind, pixels in results.items():
+            write_image(make_folder(output / kind) / f"{path.stem}.png", to_uint8(pixels))
     if failed:
         reasons = "\n".join(str(e) for e in failed)
         raise BgrError(f"{len(failed)} of {len(inputs)} photos could not be read:\n{reasons}")
 
 
+def read_other(source: Path, photo: Path, key: str) -> ImageArray:
+    """The captured background (H, W, 3) or trimap (H, W, 1) that belongs to a photo."""
+    if source.is_dir():
+        matching = [file for file in list_images(source) if file.stem == photo.stem]
+        if not matching:
+            raise BgrError(f"no {key} for {photo}", f"{source / photo.stem}.<png or jpg>")
+        source = matching[0]
+    return read_alpha(source)[..., None] if key == "trimap" else read_image(source)
+
+
+def cut_out(
+    system: MattingSystem,
+    image: ImageArray,
+    others: Mapping[str, ImageArray],
+    size: Sequence[int],
+    background: ImageArray | None,
+    device: torch.device,
+) -> dict[str, NDArray[np.float64]]:
+    """Alpha (H, W), cut-out (H, W, 4) and, with a background, composite (H, W, 3), float in [0, 1]."""
+    alpha = predict_alpha(system, image, others, size, device)
+    foreground = estimate_foreground(image, alpha)
+    results = {"alpha": alpha, "cutout": np.dstack([foreground, alpha])}
+    if background is not None:
+        behind = covering(background, *image.shape[:2]) / 255
+        matte = alpha[..., None]
+        results["composite"] = matte * foreground + (1 - matte) * behind
+    return results
+
+
 @torch.inference_mode()
 def predict_alpha(
-    system: MattingSystem, image: ImageArray, size: Sequence[int], device: torch.device
+    system: MattingSystem,
+    image: ImageArray,
+    others: Mapping[str, ImageArray],
+    size: Sequence[int],
+    device: torch.device,
 ) -> NDArray[np.float64]:
     """Matte of one photo at its own size.
 
     Args:
         system: trained system in eval mode on `device`.
         image: (H, W, 3) uint8.
+        others: captured background or trimap, (h, w, C) uint8.
         size: height and width of the network's input.
         device: where the network runs.
 
     Returns:
         (H, W) float in [0, 1], enlarged bilinearly from the network's output.
     """
-    small = np.ascontiguousarray(resized(image, *size).transpose(2, 0, 1))
-    batch = torch.from_numpy(small).to(device)[None].float() / 255
-    alpha = system.predict({"image": batch})["alpha"][0, 0].cpu().numpy()
+    batch = {k: as_batch(resized(v, *size), device) for k, v in {"image": image, **others}.items()}
+    alpha = system.predict(cast(Batch, batch))["alpha"][0, 0].cpu().numpy()
     full = cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(full, np.float64).clip(0, 1)
+
+
+@torch.inference_mode()
+def enlarge(system: MattingSystem, image: ImageArray, device: torch.device) -> NDArray[np.float64]:
+    """A photo (H, W, 3) at twice its size, float in [0, 1]."""
+    return as_array(system.predict({"low_res": as_batch(image, device)})["high_res"])
+
+
+@torch.inference_mode()
+def replace(
+    system: MattingSystem,
+    image: ImageArray,
+    size: Sequence[int],
+    background: ImageArray,
+    device: torch.device,
+) -> NDArray[np.float64]:
+    """The person of a photo over another background, at twice `size`, float in [0, 1]."""
+    height, width = (side * system.scale for side in size)
+    batch: Batch = {
+        "image": as_batch(resized(image, height, width), device),
+        "target_background": as_batch(covering(background, height, width), device),
+    }
+    return as_array(system.predict(batch)["high_res"])
+
+
+def as_batch(pixels: ImageArray, device: torch.device) -> Tensor:
+    """(H, W, C) uint8 to (1, C, H, W) float32 in [0, 1]."""
+    channels_first = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return torch.from_numpy(channels_first).to(device)[None].float() / 255
+
+
+def as_array(image: Tensor) -> NDArray[np.float64]:
+    """(1, C, H, W) tensor to (H, W, C)."""
+    return image[0].permute(1, 2, 0).cpu().double().numpy()
 
 
 def estimate_foreground(image: ImageArray, alpha: NDArray[np.float64]) -> NDArray[np.float64]:

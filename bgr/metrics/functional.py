@@ -1,111 +1,104 @@
-"""Per-image metrics of mattes and images.
+"""Per-image metrics of mattes, foregrounds, images and clips.
 
-Every metric takes pred and true, (B, 1, H, W) float in [0, 1] (RGB, (B, 3, H, W), for `ssim` and
-`psnr`), an optional region, (B, 1, H, W) bool, and a convention, and returns (B,) float32 in the unit
-that `unit(metric, convention)` names. An image whose region is empty gives NaN. Half precision input
-is computed in float32.
+Every metric takes pred and true, (B, 1, H, W) float in [0, 1] (RGB: (B, 3, H, W); clips:
+(B, T, 1, H, W)), an optional region, (B, 1, H, W) bool, and a convention, and returns (B,) float32 in the
+unit that `unit(metric, convention)` names. Where a metric is undefined (an empty region) it is NaN. Half
+precision input is computed in float32.
 """
 
-import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from bgr.metrics.connected import LEVELS, connected_levels
+from bgr.metrics.conventions import unit
+from bgr.metrics.images import psnr, ssim
+from bgr.metrics.reduce import mean, operands, total
 from bgr.ops.gradients import gaussian_derivative_kernels, separable_gradient
+
+__all__ = [
+    "connectivity",
+    "dtssd",
+    "foreground_mad",
+    "foreground_mse",
+    "gradient",
+    "iou",
+    "mad",
+    "mse",
+    "pixel_accuracy",
+    "psnr",
+    "region_of",
+    "sad",
+    "ssim",
+    "unit",
+]
 
 Metric = Callable[..., Tensor]
 
-_UNITS = {
-    ("mad", "rvm"): "mean x 1000",
-    ("mad", "mmnet"): "mean, unscaled",
-    ("mse", "rvm"): "mean x 1000",
-    ("sad", "rvm"): "sum / 1000",
-    ("gradient", "rvm"): "sum / 1000, min-max normalised",
-    ("gradient", "mmnet"): "mean over the valid pixels, unscaled",
-    ("iou", "threshold"): "0 to 1, alpha >= 0.5",
-    ("pixel_accuracy", "threshold"): "0 to 1, alpha >= 0.5",
-    ("ssim", "wang"): "-1 to 1, 11x11 Gaussian, valid region",
-    ("psnr", "rgb"): "dB, peak 1",
-}
 
-_SUBJECTS = {"ssim": "high_res", "psnr": "high_res"}
+def region_of(name: str, alpha: Tensor, trimap: Tensor | None = None) -> Tensor | None:
+    """A region by name.
 
-
-def subject(metric: str) -> str:
-    """Batch key that a metric compares."""
-    return _SUBJECTS.get(metric, "alpha")
-
-
-def unit(metric: str, convention: str) -> str:
-    """Unit and region of a metric under a convention, as tables print it.
+    Args:
+        name: `whole` (None is returned), `unknown` (trimap neither 0 nor 1), `foreground` (alpha > 0)
+            or `background` (alpha = 0).
+        alpha: true matte, (B, 1, H, W).
+        trimap: needed for `unknown`, same shape, in [0, 1].
 
     Raises:
-        ValueError: the pair is not defined; the message lists those that are.
+        ValueError: an unknown name, or no trimap for `unknown`.
     """
-    if (metric, convention) not in _UNITS:
-        known = ", ".join(f"{m} ({c})" for m, c in _UNITS)
-        raise ValueError(f"no metric {metric!r} with convention {convention!r}; defined: {known}")
-    return _UNITS[metric, convention]
-
-
-def _check(
-    pred: Tensor, true: Tensor, region: Tensor | None, channels: int = 1
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Float32 operands and a float32 region; raise ValueError when shapes differ."""
-    if pred.shape != true.shape or pred.ndim != 4 or pred.shape[1] != channels:
-        raise ValueError(
-            f"pred is {tuple(pred.shape)} and true {tuple(true.shape)}; both must be "
-            f"(B, {channels}, H, W)"
-        )
-    if region is None:
-        region = torch.ones_like(true[:, :1], dtype=torch.bool)
-    if region.shape != true[:, :1].shape:
-        raise ValueError(f"region is {tuple(region.shape)}, expected {tuple(true[:, :1].shape)}")
-    return pred.float(), true.float(), region.float()
-
-
-def _mean(error: Tensor, region: Tensor) -> Tensor:
-    """Mean of an error map over a region per image; NaN where the region is empty."""
-    return (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
-
-
-def _sum(error: Tensor, region: Tensor) -> Tensor:
-    """Sum of an error map over a region per image; NaN where the region is empty."""
-    total = (error * region).sum(dim=(1, 2, 3))
-    return torch.where(region.sum(dim=(1, 2, 3)) > 0, total, math.nan)
+    if name == "whole":
+        return None
+    if name == "unknown" and trimap is not None:
+        return (trimap > 0) & (trimap < 1)
+    if name in ("foreground", "background"):
+        return (alpha > 0) == (name == "foreground")
+    raise ValueError(
+        f"region {name!r} (trimap {'given' if trimap is not None else 'missing'}): expected whole, "
+        "unknown (with a trimap), foreground or background"
+    )
 
 
 def mad(
     pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
 ) -> Tensor:
-    """Mean absolute difference; times 1e3 under `rvm`, unscaled under `mmnet`.
-
-    Source: Lin et al., Robust Video Matting, WACV 2022, section 5.1; Zhang, section 4.
-    """
-    pred, true, region = _check(pred, true, region)
+    """Mean absolute difference (Lin et al., Robust Video Matting, WACV 2022, section 5.1)."""
     unit("mad", convention)
-    scale = 1e3 if convention == "rvm" else 1.0
-    return _mean((pred - true).abs(), region) * scale
+    pred, true, region = operands(pred, true, region)
+    return mean((pred - true).abs(), region) * (1e3 if convention == "rvm" else 1.0)
 
 
 def mse(
     pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
 ) -> Tensor:
-    """Mean squared difference times 1e3 (Robust Video Matting, section 5.1)."""
-    pred, true, region = _check(pred, true, region)
+    """Mean squared difference (Rhemann et al., CVPR 2009)."""
     unit("mse", convention)
-    return _mean((pred - true).square(), region) * 1e3
+    pred, true, region = operands(pred, true, region)
+    error = (pred - true).square()
+    if convention == "mmagic":
+        return mean(torch.where(region > 0, error, 0), region) + _outside(error, region)
+    return mean(error, region) * (1e3 if convention == "rvm" else 1.0)
+
+
+def _outside(error: Tensor, region: Tensor) -> Tensor:
+    """Sum of an error outside of a region, divided by the pixels inside."""
+    return (error * (1 - region)).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
 
 
 def sad(
     pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
 ) -> Tensor:
-    """Sum of absolute differences divided by 1000 (Rhemann et al., CVPR 2009)."""
-    pred, true, region = _check(pred, true, region)
+    """Sum of absolute differences (Rhemann et al., CVPR 2009)."""
     unit("sad", convention)
-    return _sum((pred - true).abs(), region) / 1e3
+    pred, true, region = operands(pred, true, region)
+    error = (pred - true).abs()
+    inside = total(error, region) / 1e3
+    if convention == "mmagic":  # sums outside of the region too
+        return inside + (error * (1 - region)).sum(dim=(1, 2, 3)) / 1e3
+    return inside
 
 
 def gradient(
@@ -113,29 +106,34 @@ def gradient(
 ) -> Tensor:
     """Gradient error: how far the edges of two mattes differ.
 
-    First-derivative Gaussian filters, sigma 1.4, 9x9. `rvm`: each matte is stretched to [0, 1] first,
-    the kernel has unit L2 norm, borders are replicated, and the squared difference of the gradient
-    magnitudes is summed and divided by 1000. `mmnet`: no stretching, the smoothing Gaussian sums to
-    one, only the valid region counts, and the Euclidean length of the gradient difference is averaged; a
-    region is cropped to the valid part.
+    First-derivative Gaussian filters, sigma 1.4. `rvm`, `dim`, `mmagic` and `bgmv2`: each matte is
+    stretched to [0, 1] first, the 9x9 kernel has unit L2 norm, borders are replicated, and the squared
+    difference of the gradient magnitudes is summed. `p3m`: no stretching, kernels of unit gain
+    truncated at 4 sigma, borders reflected. `mmnet`: no stretching, the smoothing Gaussian sums to one,
+    only the valid region counts (a region is cropped to it; NaN where there is none), and the length of
+    the gradient difference is averaged.
 
-    Source: Rhemann et al., CVPR 2009, as evaluated by Robust Video Matting; arXiv 1904.03816.
+    Source: Rhemann et al., CVPR 2009; arXiv 1904.03816 (`mmnet`).
     """
-    pred, true, region = _check(pred, true, region)
     unit("gradient", convention)
-    smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
+    pred, true, region = operands(pred, true, region)
     if convention == "mmnet":
-        if min(pred.shape[-2:]) < len(smooth):  # no valid pixel
-            return torch.full_like(pred[:, 0, 0, 0], math.nan)
-        total = smooth.sum()
-        difference = separable_gradient(pred - true, smooth / total, derivative / total, pad=None)
-        return _mean(_length(difference), region[..., 4:-4, 4:-4])
-    norm = smooth.norm() * derivative.norm()
-    length_pred, length_true = (
-        _length(separable_gradient(_stretched(x), smooth, derivative / norm, pad="replicate"))
-        for x in (pred, true)
-    )
-    return _sum((length_pred - length_true).square(), region) / 1e3
+        if min(pred.shape[-2:]) < 9:
+            return torch.full_like(pred[:, 0, 0, 0], torch.nan)
+        smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
+        kernels = (smooth / smooth.sum(), derivative / smooth.sum())
+        difference = separable_gradient(pred - true, *kernels, pad=None)
+        return mean(_length(difference), region[..., 4:-4, 4:-4])
+    if convention == "p3m":
+        smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=6)
+        kernels, pad = (smooth / smooth.sum(), derivative / smooth.sum()), "symmetric"
+    else:
+        smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
+        kernels, pad = (smooth, derivative / (smooth.norm() * derivative.norm())), "replicate"
+        pred, true = _stretched(pred), _stretched(true)
+    error = _length(separable_gradient(pred, *kernels, pad=pad))
+    error = (error - _length(separable_gradient(true, *kernels, pad=pad))).square()
+    return total(error, region) / {"bgmv2": 1.0, "p3m": 10.0}.get(convention, 1e3)
 
 
 def _length(vectors: Tensor) -> Tensor:
@@ -150,12 +148,96 @@ def _stretched(x: Tensor) -> Tensor:
     return torch.where(span > 0, (x - low) / span, 0.0)
 
 
+def connectivity(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
+) -> Tensor:
+    """Connectivity error: how far pixels hang loose from the common object.
+
+    A pixel's distance is its alpha minus the last threshold (0, 0.1, ..., 1) at which it still belongs
+    to the largest 4-connected component of min(pred, true); distances below 0.15 count as none.
+    Thresholds are compared in float32 (`rvm`, `bgmv2`, `dim`) or float64 (`mmagic`, `p3m`), where
+    153/255 falls short of 0.6. Of equally large components the first counts, by columns under `bgmv2`
+    and `dim` (Octave), else by rows. Under `p3m`, pixels left when a set is empty count as connected throughout.
+    Runs on the CPU wherever the tensors are.
+
+    Source: Rhemann et al., CVPR 2009, section 3.
+    """
+    unit("connectivity", convention)
+    pred, true, region = operands(pred, true, region)
+    steps = np.arange(LEVELS + 1) * 0.1  # 6 * 0.1 is above 0.6 in float64, as in the references
+    thresholds = steps[1:].astype(np.float32)
+    lower = torch.minimum(pred, true).squeeze(1).cpu().numpy()
+    if convention in ("mmagic", "p3m"):  # values of 8-bit files, which float32 rounds, are exact
+        thresholds, exact = steps[1:], np.round(lower.astype(np.float64) * 255) / 255
+        lower = np.where(np.abs(lower - exact) < 1e-7, exact, lower)
+    by_columns = convention in ("bgmv2", "dim")
+    last = []
+    for image in lower:
+        passed = np.searchsorted(thresholds, image, side="right").astype(np.uint8)
+        levels, top = connected_levels(np.ascontiguousarray(passed.T if by_columns else passed))
+        if convention == "p3m" and top < LEVELS:
+            levels = np.where(levels == top, np.uint8(LEVELS), levels)
+        last.append(steps[levels.T if by_columns else levels])
+    reached = torch.from_numpy(np.stack(last)).float().unsqueeze(1).to(pred.device)
+    error = (_connection(pred, reached) - _connection(true, reached)).abs()
+    return total(error, region) / (1.0 if convention == "bgmv2" else 1e3)
+
+
+def _connection(alpha: Tensor, reached: Tensor) -> Tensor:
+    """Degree of connectedness, 1 where alpha is within 0.15 of the last threshold it reached."""
+    distance = alpha - reached
+    return 1 - distance * (distance >= 0.15)
+
+
+def dtssd(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "pairs"
+) -> Tensor:
+    """Temporal error of clips, (B, T, 1, H, W): root mean square difference of the changes, times 100.
+
+    NaN for clips of one frame under `pairs`; `rvm` counts the first frame as 0, as that code does.
+
+    Source: Erofeev et al., BMVC 2015; Robust Video Matting, section 5.1.
+    """
+    unit("dtssd", convention)
+    if pred.shape != true.shape or pred.ndim != 5 or pred.shape[2] != 1:
+        raise ValueError(
+            f"pred is {tuple(pred.shape)} and true {tuple(true.shape)}; both must be (B, T, 1, H, W)"
+        )
+    change = pred.float().diff(dim=1) - true.float().diff(dim=1)
+    counted = torch.ones_like(change) if region is None else region[:, None].float()
+    error = (change.square() * counted).sum(dim=(2, 3, 4)) / counted.sum(dim=(2, 3, 4))
+    frames = pred.shape[1] if convention == "rvm" else pred.shape[1] - 1
+    return 100 * error.sqrt().sum(dim=1) / frames
+
+
+def foreground_mad(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
+) -> Tensor:
+    """Mean absolute difference of colours, (B, 3, H, W); the region is where true alpha > 0."""
+    unit("foreground_mad", convention)
+    pred, true, region = operands(pred, true, region, channels=3)
+    return mean((pred - true).abs().mean(dim=1, keepdim=True), region) * 1e3
+
+
+def foreground_mse(
+    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rvm"
+) -> Tensor:
+    """Mean squared difference of colours, (B, 3, H, W); the region is where true alpha > 0.
+
+    Under `bgmv2` the region is the unknown part of a trimap, and pred equals true where alpha is 0.
+    """
+    unit("foreground_mse", convention)
+    pred, true, region = operands(pred, true, region, channels=3)
+    error = mean((pred - true).square().mean(dim=1, keepdim=True), region)
+    return error * (1e3 if convention == "rvm" else 1.0)
+
+
 def iou(
     pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "threshold"
 ) -> Tensor:
     """Intersection over union of the pixels with alpha >= 0.5; NaN when both sets are empty."""
-    pred, true, region = _check(pred, true, region)
     unit("iou", convention)
+    pred, true, region = operands(pred, true, region)
     p, t = (pred >= 0.5) & (region > 0), (true >= 0.5) & (region > 0)
     intersection = (p & t).sum(dim=(1, 2, 3)).float()
     return intersection / (p | t).sum(dim=(1, 2, 3))
@@ -165,47 +247,6 @@ def pixel_accuracy(
     pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "threshold"
 ) -> Tensor:
     """Share of the pixels on the right side of alpha 0.5 (paper 001)."""
-    pred, true, region = _check(pred, true, region)
     unit("pixel_accuracy", convention)
-    return _mean(((pred >= 0.5) == (true >= 0.5)).float(), region)
-
-
-def psnr(
-    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "rgb"
-) -> Tensor:
-    """Peak signal-to-noise ratio over all pixels and channels; infinite for identical images."""
-    pred, true, region = _check(pred, true, region, channels=3)
-    unit("psnr", convention)
-    return -10 * _mean((pred - true).square().mean(dim=1, keepdim=True), region).log10()
-
-
-def ssim(
-    pred: Tensor, true: Tensor, region: Tensor | None = None, convention: str = "wang"
-) -> Tensor:
-    """Structural similarity: mean over channels and the valid region; NaN where a side is below 11.
-
-    Gaussian window 11x11, sigma 1.5, K1 0.01, K2 0.03, range 1, population covariance; a region is
-    cropped to the valid part.
-
-    Source: Wang et al., "Image Quality Assessment", IEEE TIP 2004, equation 13.
-    """
-    pred, true, region = _check(pred, true, region, channels=3)
-    unit("ssim", convention)
-    if min(pred.shape[-2:]) < 11:
-        return torch.full_like(pred[:, 0, 0, 0], math.nan)
-    smooth = gaussian_derivative_kernels(sigma=1.5, radius=5)[0].to(pred)
-    window = (smooth / smooth.sum()).view(1, 1, 1, -1)
-
-    def local_mean(x: Tensor) -> Tensor:
-        flat = x.flatten(0, 1).unsqueeze(1)
-        flat = F.conv2d(F.conv2d(flat, window), window.mT)
-        return flat.view(*x.shape[:2], *flat.shape[-2:])
-
-    mean_p, mean_t = local_mean(pred), local_mean(true)
-    variance_p = local_mean(pred * pred) - mean_p**2
-    variance_t = local_mean(true * true) - mean_t**2
-    covariance = local_mean(pred * true) - mean_p * mean_t
-    c1, c2 = 0.01**2, 0.03**2
-    luminance = (2 * mean_p * mean_t + c1) / (mean_p**2 + mean_t**2 + c1)
-    structure = (2 * covariance + c2) / (variance_p + variance_t + c2)
-    return _mean((luminance * structure).mean(dim=1, keepdim=True), region[..., 5:-5, 5:-5])
+    pred, true, region = operands(pred, true, region)
+    return mean(((pred >= 0.5) == (true >= 0.5)).float(), region)

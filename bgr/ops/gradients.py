@@ -43,18 +43,29 @@ def separable_gradient(x: Tensor, smooth: Tensor, derivative: Tensor, pad: str |
         x: (B, 1, H, W) float32.
         smooth: (K,) filter across the gradient.
         derivative: (K,) filter along the gradient.
-        pad: mode of `torch.nn.functional.pad`, or None for the valid region only.
+        pad: `replicate`, `symmetric` (mirrored with the border pixel, as scipy's `reflect`), or None for
+            the valid region only.
 
     Returns:
         (B, 2, H', W'): correlation along the horizontal and the vertical axis.
     """
     radius = len(smooth) // 2
     if pad is not None:
-        x = F.pad(x, (radius, radius, radius, radius), mode=pad)
+        for dim in (-2, -1):
+            x = x.index_select(dim, _border(x.shape[dim], radius, pad).to(x.device))
     smooth, derivative = smooth.to(x), derivative.to(x)
     horizontal = F.conv2d(F.conv2d(x, smooth.view(1, 1, -1, 1)), derivative.view(1, 1, 1, -1))
     vertical = F.conv2d(F.conv2d(x, smooth.view(1, 1, 1, -1)), derivative.view(1, 1, -1, 1))
     return torch.cat([horizontal, vertical], dim=1)
+
+
+def _border(length: int, radius: int, mode: str) -> Tensor:
+    """Indices of a line of pixels with `radius` more on both sides."""
+    index = torch.arange(-radius, length + radius)
+    if mode == "replicate":
+        return index.clamp(0, length - 1)
+    index = index % (2 * length)
+    return torch.minimum(index, 2 * length - 1 - index)
 
 
 def sobel_magnitude(x: Tensor) -> Tensor:
