@@ -157,8 +157,8 @@ def connectivity(
     to the largest 4-connected component of min(pred, true); distances below 0.15 count as none.
     Thresholds are compared in float32 (`rvm`, `bgmv2`, `dim`) or float64 (`mmagic`, `p3m`), where
     153/255 falls short of 0.6. Of equally large components the first counts, by columns under `bgmv2`
-    and `dim` (Octave), else by rows. Under `p3m`, pixels left when a set is empty count as connected throughout.
-    Runs on the CPU wherever the tensors are.
+    and `dim` (Octave), else by rows. Under `p3m`, pixels left when a set is empty count as connected
+    throughout. Runs on the CPU wherever the tensors are.
 
     Source: Rhemann et al., CVPR 2009, section 3.
     """
