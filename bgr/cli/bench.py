@@ -1,4 +1,4 @@
-"""`bgr bench step`: measure training steps on this machine."""
+"""`bgr bench`: measure training steps or metrics on this machine."""
 
 import sys
 
@@ -10,15 +10,36 @@ from bgr.errors import BgrError
 
 def main() -> None:
     """Run the verb; the first word says what to measure."""
-    if len(sys.argv) < 2 or sys.argv[1] not in ("step", "-h", "--help", "--cfg"):
-        raise BgrError("bgr bench needs to know what to measure", "bgr bench step [key=value ...]")
-    if sys.argv[1] == "step":
+    measures = {"step": step, "metrics": metrics}
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    if word not in (*measures, "-h", "--help", "--cfg"):
+        raise BgrError(
+            "bgr bench needs to know what to measure",
+            "bgr bench step [key=value ...], or bgr bench metrics",
+        )
+    if word in measures:
         del sys.argv[1]
-    run_verb(bench, "bench")
+    run_verb(measures.get(word, step), "bench")
 
 
-def bench(config: DictConfig) -> None:
-    """Measure and print."""
+def metrics(config: DictConfig) -> None:
+    """Measure Gradient and Connectivity and print."""
+    from bgr.bench.metrics import bench_metrics
+    from bgr.training.provenance import processor
+
+    print(f"ms a frame on one core, synthetic mattes ({processor()})")
+    for result in bench_metrics([(288, 512), (1080, 1920)], config.steps):
+        (g, c), (plain_g, plain_c) = result.ours, result.plain
+        print(
+            f"  {result.size[1]}x{result.size[0]} (WxH)\n"
+            f"    plain OpenCV  gradient {plain_g:6.2f}  connectivity {plain_c:7.2f}\n"
+            f"    bgr           gradient {g:6.2f}  connectivity {c:7.2f}\n"
+            f"    ratio         {result.ratio:.2f}x, values agree to {result.difference:.0e} (relative)"
+        )
+
+
+def step(config: DictConfig) -> None:
+    """Measure training steps and print."""
     from bgr.bench.step import bench_step
     from bgr.cli.assemble import resolve_device
     from bgr.training.provenance import processor

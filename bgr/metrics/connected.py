@@ -1,7 +1,7 @@
-"""How far each pixel stays connected to the largest object as the threshold rises.
+"""The connectivity error of one image.
 
-The connectivity metric thresholds min(pred, true) at 0.1, 0.2, ..., 1 and labels every set. Here pixels
-are joined once, from the highest threshold down: sets only grow, so ten labellings cost as much as one.
+Thresholding min(pred, true) at 0.1, 0.2, ..., 1 and labelling every set costs ten labellings. Here pixels
+are joined once, from the highest threshold down: the sets only grow, so one union-find serves them all.
 """
 
 import numba
@@ -9,36 +9,85 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 10
+LOOSE = np.float32(0.15)  # distances below count as connected
+
+Matte = NDArray[np.float32]
 
 
 @numba.njit(cache=True, nogil=True)
-def connected_levels(passed: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """Number of thresholds up to which each pixel belongs to the largest component.
+def connectivity_error(
+    pred: Matte,
+    true: Matte,
+    lower: NDArray[np.floating],
+    thresholds: NDArray[np.floating],
+    skip: bool,
+) -> Matte:
+    """Difference of two mattes' degrees of connectedness by pixel.
 
     Components are 4-connected; of several largest ones the first in row-major order counts. A pixel
     that leaves the largest component at one threshold is out for all higher ones.
 
     Args:
-        passed: number of thresholds (0 to 10) that a pixel reaches, (H, W).
+        pred: predicted matte, (H, W) in [0, 1], C-contiguous.
+        true: true matte.
+        lower: their minimum, in the dtype in which thresholds are compared.
+        thresholds: ten rising thresholds, of the same dtype.
+        skip: whether pixels left when a set is empty count as connected throughout.
 
     Returns:
-        The number for each pixel, (H, W), and the highest threshold that any pixel reaches.
+        (H, W), not negative.
     """
-    height, width = passed.shape
-    level_of = passed.ravel()
+    height, width = pred.shape
+    level_of = _levels(lower.ravel(), thresholds)
+    levels, top = _connected(level_of, width)
+    error = np.empty(height * width, dtype=np.float32)
+    p, t = pred.ravel(), true.ravel()
+    steps = np.empty(LEVELS + 1, dtype=np.float32)
+    for level in range(LEVELS + 1):
+        steps[level] = level * 0.1
+    for i in range(height * width):
+        level = levels[i]
+        last = steps[LEVELS] if skip and level == top else steps[level]
+        loose_p, loose_t = p[i] - last, t[i] - last
+        degree_p = 1 - loose_p if loose_p >= LOOSE else np.float32(1)
+        degree_t = 1 - loose_t if loose_t >= LOOSE else np.float32(1)
+        error[i] = abs(degree_p - degree_t)
+    return error.reshape(height, width)
+
+
+@numba.njit(cache=True, nogil=True)
+def _levels(values: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Number of thresholds that each value reaches."""
+    level_of = np.empty(values.size, dtype=np.uint8)
+    for i in range(values.size):
+        value = values[i]
+        level = min(int(value * LEVELS), LEVELS - 1)  # right but for rounding
+        if level > 0 and value < thresholds[level - 1]:
+            level -= 1
+        elif value >= thresholds[level]:
+            level += 1
+        level_of[i] = level
+    return level_of
+
+
+@numba.njit(cache=True, nogil=True)
+def _connected(level_of: NDArray[np.uint8], width: int) -> tuple[NDArray[np.uint8], int]:
+    """Thresholds up to which each pixel is in the largest component, and the highest one reached."""
     count = level_of.size
-    parent = np.arange(count, dtype=np.int32)  # towards the root, shortened on the way
-    link = np.arange(count, dtype=np.int32)  # the same as it was joined ...
-    link_level = np.zeros(count, dtype=np.uint8)  # ... and at which threshold
-    size = np.ones(count, dtype=np.int32)
-    first = np.arange(count, dtype=np.int32)
+    parent = np.empty(count, dtype=np.int32)  # towards the root, shortened on the way
+    link = np.empty(count, dtype=np.int32)  # the same as it was joined ...
+    link_level = np.empty(count, dtype=np.uint8)  # ... and at which threshold
+    size = np.empty(count, dtype=np.int32)
+    first = np.empty(count, dtype=np.int32)
     order, starts = _by_level(level_of)
     best = np.full(LEVELS + 1, -1, dtype=np.int32)  # root of the largest component by threshold
-    largest = -1
+    largest, top = -1, 0
     for level in range(LEVELS, 0, -1):
         for i in range(starts[level], starts[level + 1]):
             p = order[i]
             root = p
+            parent[p] = link[p] = first[p] = p
+            link_level[p], size[p] = 0, 1
             x = p % width
             for dx, dy in ((-1, 0), (0, -1), (1, 0), (0, 1)):
                 q = p + dx + dy * width
@@ -65,42 +114,50 @@ def connected_levels(passed: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]
             ):
                 largest = root
         best[level] = largest
-    nested = 0  # thresholds up to which the largest component lies in the one below
-    while nested < LEVELS and best[nested + 1] >= 0:
-        node = best[nested + 1]
-        while link_level[node] >= nested and link[node] != node and nested > 0:
-            node = link[node]
-        if nested > 0 and node != best[nested]:
-            break
-        nested += 1
+        if largest >= 0 and top == 0:
+            top = level
     levels = np.zeros(count, dtype=np.uint8)
-    for i in range(starts[1], count):
-        node = order[i]
-        p = node
+    nested = _nested(best, link, link_level)
+    for p in order:
+        node = p
         for level in range(min(nested, level_of[p]), 0, -1):
             while link[node] != node and link_level[node] >= level:
                 node = link[node]
             if node == best[level]:
                 levels[p] = level
                 break
-    top = 0
-    for level in range(1, LEVELS + 1):
-        if best[level] >= 0:
-            top = level
-    return levels.reshape(height, width), top
+    return levels, top
+
+
+@numba.njit(cache=True, nogil=True)
+def _nested(best: NDArray[np.int32], link: NDArray[np.int32], link_level: NDArray[np.uint8]) -> int:
+    """Thresholds up to which each largest component lies within the one below."""
+    nested = 0
+    while nested < LEVELS and best[nested + 1] >= 0:
+        node = best[nested + 1]
+        if nested > 0:
+            while link[node] != node and link_level[node] >= nested:
+                node = link[node]
+            if node != best[nested]:
+                break
+        nested += 1
+    return nested
 
 
 @numba.njit(cache=True, nogil=True)
 def _by_level(level_of: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Pixels sorted by level, in row-major order within one, and where each level starts."""
-    starts = np.zeros(LEVELS + 2, dtype=np.int64)
+    """Pixels that reach a threshold, sorted by level and row-major within one; where each starts."""
+    counts = np.zeros(LEVELS + 2, dtype=np.int64)
     for p in range(level_of.size):
-        starts[level_of[p] + 1] += 1
-    for level in range(1, LEVELS + 2):
-        starts[level] += starts[level - 1]
-    order = np.empty(level_of.size, dtype=np.int32)
+        counts[level_of[p]] += 1
+    starts = np.zeros(LEVELS + 2, dtype=np.int64)  # starts[0] is not used: level 0 is left out
+    for level in range(1, LEVELS + 1):
+        starts[level + 1] = starts[level] + counts[level]
+    order = np.empty(starts[LEVELS + 1], dtype=np.int32)
     place = starts.copy()
     for p in range(level_of.size):
-        order[place[level_of[p]]] = p
-        place[level_of[p]] += 1
+        level = level_of[p]
+        if level > 0:
+            order[place[level]] = p
+            place[level] += 1
     return order, starts

@@ -6,17 +6,22 @@ unit that `unit(metric, convention)` names. Where a metric is undefined (an empt
 precision input is computed in float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from bgr.metrics.connected import LEVELS, connected_levels
+from bgr.metrics.connected import LEVELS, connectivity_error
 from bgr.metrics.conventions import unit
 from bgr.metrics.images import psnr, ssim
 from bgr.metrics.reduce import mean, operands, total
-from bgr.ops.gradients import gaussian_derivative_kernels, separable_gradient
+from bgr.ops.gradients import (
+    gaussian_derivative_kernels,
+    gradient_length,
+    separable_gradient,
+)
 
 __all__ = [
     "connectivity",
@@ -78,14 +83,9 @@ def mse(
     unit("mse", convention)
     pred, true, region = operands(pred, true, region)
     error = (pred - true).square()
-    if convention == "mmagic":
-        return mean(torch.where(region > 0, error, 0), region) + _outside(error, region)
+    if convention == "mmagic" and region is not None:
+        return error.sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
     return mean(error, region) * (1e3 if convention == "rvm" else 1.0)
-
-
-def _outside(error: Tensor, region: Tensor) -> Tensor:
-    """Sum of an error outside of a region, divided by the pixels inside."""
-    return (error * (1 - region)).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
 
 
 def sad(
@@ -95,10 +95,12 @@ def sad(
     unit("sad", convention)
     pred, true, region = operands(pred, true, region)
     error = (pred - true).abs()
-    inside = total(error, region) / 1e3
-    if convention == "mmagic":  # sums outside of the region too
-        return inside + (error * (1 - region)).sum(dim=(1, 2, 3)) / 1e3
-    return inside
+    if convention == "mmagic" and region is not None:  # undefined where the region is empty
+        return (
+            torch.where(region.any(dim=3).any(dim=2)[:, 0], error.sum(dim=(1, 2, 3)), torch.nan)
+            / 1e3
+        )
+    return total(error, region) / 1e3
 
 
 def gradient(
@@ -123,29 +125,39 @@ def gradient(
         smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
         kernels = (smooth / smooth.sum(), derivative / smooth.sum())
         difference = separable_gradient(pred - true, *kernels, pad=None)
-        return mean(_length(difference), region[..., 4:-4, 4:-4])
+        length = difference.square().sum(dim=1, keepdim=True).sqrt()
+        return mean(length, None if region is None else region[..., 4:-4, 4:-4])
     if convention == "p3m":
         smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=6)
         kernels, pad = (smooth / smooth.sum(), derivative / smooth.sum()), "symmetric"
     else:
         smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
         kernels, pad = (smooth, derivative / (smooth.norm() * derivative.norm())), "replicate"
-        pred, true = _stretched(pred), _stretched(true)
-    error = _length(separable_gradient(pred, *kernels, pad=pad))
-    error = (error - _length(separable_gradient(true, *kernels, pad=pad))).square()
-    return total(error, region) / {"bgmv2": 1.0, "p3m": 10.0}.get(convention, 1e3)
+    box = _where_not_zero(pred, true, margin=len(smooth) // 2)
+    lengths = [gradient_length(x[box], *kernels, pad=pad) for x in (pred, true)]
+    if convention != "p3m":  # the gradient of the stretched matte
+        lengths = [_stretched(v, x) for v, x in zip(lengths, (pred, true), strict=True)]
+    error = (lengths[0] - lengths[1]).square()
+    return total(error, region, box) / {"bgmv2": 1.0, "p3m": 10.0}.get(convention, 1e3)
 
 
-def _length(vectors: Tensor) -> Tensor:
-    """Euclidean length over the channels, (B, 2, H, W) -> (B, 1, H, W)."""
-    return vectors.square().sum(dim=1, keepdim=True).sqrt()
+def _where_not_zero(pred: Tensor, true: Tensor, margin: int) -> tuple[slice, ...]:
+    """Smallest box, over a whole batch, outside of which both mattes are 0, with a margin inside."""
+    either = torch.maximum(pred, true).amax(dim=(0, 1))
+    box = [slice(None), slice(None)]
+    for dim, side in enumerate(either.shape):
+        used = (either.amax(dim=1 - dim) > 0).nonzero()
+        if not len(used):
+            return (slice(None),)
+        box.append(slice(max(0, int(used[0]) - margin), min(side, int(used[-1]) + margin + 1)))
+    return tuple(box)
 
 
-def _stretched(x: Tensor) -> Tensor:
-    """Each image mapped linearly so that its values span [0, 1]; a constant image becomes 0."""
-    low, high = x.amin(dim=(1, 2, 3), keepdim=True), x.amax(dim=(1, 2, 3), keepdim=True)
-    span = high - low
-    return torch.where(span > 0, (x - low) / span, 0.0)
+def _stretched(length: Tensor, x: Tensor) -> Tensor:
+    """Gradient length of an image after mapping its values linearly to [0, 1]; 0 where constant."""
+    low, high = x.flatten(1).aminmax(dim=1)
+    span = (high - low).view(-1, 1, 1, 1)
+    return length * torch.where(span > 0, 1 / span, 0.0)
 
 
 def connectivity(
@@ -164,29 +176,30 @@ def connectivity(
     """
     unit("connectivity", convention)
     pred, true, region = operands(pred, true, region)
-    steps = np.arange(LEVELS + 1) * 0.1  # 6 * 0.1 is above 0.6 in float64, as in the references
-    thresholds = steps[1:].astype(np.float32)
-    lower = torch.minimum(pred, true).squeeze(1).cpu().numpy()
-    if convention in ("mmagic", "p3m"):  # values of 8-bit files, which float32 rounds, are exact
-        thresholds, exact = steps[1:], np.round(lower.astype(np.float64) * 255) / 255
-        lower = np.where(np.abs(lower - exact) < 1e-7, exact, lower)
+    box = _where_not_zero(pred, true, margin=0)
+    pred, true = pred[box], true[box]
+    thresholds = np.arange(1, LEVELS + 1) * 0.1  # above 0.6 in float64, as in the references
     by_columns = convention in ("bgmv2", "dim")
-    last = []
-    for image in lower:
-        passed = np.searchsorted(thresholds, image, side="right").astype(np.uint8)
-        levels, top = connected_levels(np.ascontiguousarray(passed.T if by_columns else passed))
-        if convention == "p3m" and top < LEVELS:
-            levels = np.where(levels == top, np.uint8(LEVELS), levels)
-        last.append(steps[levels.T if by_columns else levels])
-    reached = torch.from_numpy(np.stack(last)).float().unsqueeze(1).to(pred.device)
-    error = (_connection(pred, reached) - _connection(true, reached)).abs()
-    return total(error, region) / (1.0 if convention == "bgmv2" else 1e3)
+    errors = []
+    for p, t in zip(_matrices(pred), _matrices(true), strict=True):
+        if by_columns:
+            p, t = np.ascontiguousarray(p.T), np.ascontiguousarray(t.T)
+        lower = np.minimum(p, t)
+        if convention in (
+            "mmagic",
+            "p3m",
+        ):  # values of 8-bit files, which float32 rounds, are exact
+            exact = np.round(lower.astype(np.float64) * 255) / 255
+            lower = np.where(np.abs(lower - exact) < 1e-7, exact, lower)
+        error = connectivity_error(p, t, lower, thresholds.astype(lower.dtype), convention == "p3m")
+        errors.append(error.T if by_columns else error)
+    loose = torch.from_numpy(np.stack(errors)).unsqueeze(1).to(pred.device)
+    return total(loose, region, box) / (1.0 if convention == "bgmv2" else 1e3)
 
 
-def _connection(alpha: Tensor, reached: Tensor) -> Tensor:
-    """Degree of connectedness, 1 where alpha is within 0.15 of the last threshold it reached."""
-    distance = alpha - reached
-    return 1 - distance * (distance >= 0.15)
+def _matrices(mattes: Tensor) -> Sequence[NDArray[np.float32]]:
+    """(B, 1, H, W) as C-contiguous (H, W) arrays."""
+    return [np.ascontiguousarray(m) for m in mattes.detach().cpu().numpy()[:, 0]]
 
 
 def dtssd(
@@ -238,7 +251,9 @@ def iou(
     """Intersection over union of the pixels with alpha >= 0.5; NaN when both sets are empty."""
     unit("iou", convention)
     pred, true, region = operands(pred, true, region)
-    p, t = (pred >= 0.5) & (region > 0), (true >= 0.5) & (region > 0)
+    p, t = pred >= 0.5, true >= 0.5
+    if region is not None:
+        p, t = p & (region > 0), t & (region > 0)
     intersection = (p & t).sum(dim=(1, 2, 3)).float()
     return intersection / (p | t).sum(dim=(1, 2, 3))
 

@@ -56,7 +56,7 @@ def ssim(
     row = (window / window.sum()).to(pred).view(1, 1, 1, -1)
     if convention == "torchmetrics":
         pred, true = (F.pad(x, [radius] * 4, mode="reflect") for x in (pred, true))
-    else:
+    elif region is not None:
         region = region[..., radius:-radius, radius:-radius]
 
     def local_mean(x: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 def operands(
     pred: Tensor, true: Tensor, region: Tensor | None, channels: int = 1
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Float32 operands and a float32 region (ones when None).
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Float32 operands and a float32 region, None for the whole image.
 
     Raises:
         ValueError: shapes differ or are not (B, channels, H, W).
@@ -19,19 +19,27 @@ def operands(
             f"pred is {tuple(pred.shape)} and true {tuple(true.shape)}; both must be "
             f"(B, {channels}, H, W)"
         )
-    if region is None:
-        region = torch.ones_like(true[:, :1], dtype=torch.bool)
-    if region.shape != true[:, :1].shape:
+    if region is not None and region.shape != true[:, :1].shape:
         raise ValueError(f"region is {tuple(region.shape)}, expected {tuple(true[:, :1].shape)}")
-    return pred.float(), true.float(), region.float()
+    return pred.float(), true.float(), None if region is None else region.float()
 
 
-def total(error: Tensor, region: Tensor) -> Tensor:
-    """Sum of an error map over a region per image; NaN where the region is empty."""
-    pixels = region.sum(dim=(1, 2, 3))
-    return torch.where(pixels > 0, (error * region).sum(dim=(1, 2, 3)), math.nan)
+def total(error: Tensor, region: Tensor | None, box: tuple[slice, ...] = ()) -> Tensor:
+    """Sum of an error map over a region per image; NaN where the region is empty.
+
+    Args:
+        error: (B, 1, H, W), or the part of it in `box`, beyond which it is 0.
+        region: (B, 1, H, W); everything when None.
+        box: slices of the region that `error` covers; all of it when empty.
+    """
+    if region is None:
+        return error.sum(dim=(1, 2, 3))
+    inside = (error * region[box]).sum(dim=(1, 2, 3))
+    return torch.where(region.sum(dim=(1, 2, 3)) > 0, inside, math.nan)
 
 
-def mean(error: Tensor, region: Tensor) -> Tensor:
+def mean(error: Tensor, region: Tensor | None) -> Tensor:
     """Mean of an error map over a region per image; NaN where the region is empty."""
+    if region is None:
+        return error.mean(dim=(1, 2, 3))
     return (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
