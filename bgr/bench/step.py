@@ -108,7 +108,8 @@ def samples_per_second(
     """Samples/s of the fastest of `steps` training steps on random input."""
     if tuned:
         keep_freed_memory()
-    apply_numerics(system.network, numerics, device)
+    for network in system.networks():
+        apply_numerics(network, numerics, device)
     if compiled:
         system.network.compile()
     stopwatch = Stopwatch()

@@ -34,7 +34,7 @@ class Summary(NamedTuple):
         layers: calls of all modules but containers (Sequential, ModuleList), in order.
         parameters: all parameters.
         trainable: those that are trained.
-        macs: multiply-accumulate operations of convolutions and products, None where not counted.
+        macs: multiply-accumulate operations of convolutions and products.
         activations: size of the outputs of `layers` and of their gradients in MiB, as torchsummary's
             "Forward/backward pass size" counts it; functional operations are not in it.
     """

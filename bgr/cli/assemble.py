@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from bgr.config import build
+from bgr.config import build, dotted_keys
 from bgr.data.dataset import MattingDataset, Split, check_split
 from bgr.errors import BgrError
 from bgr.evaluation.evaluator import Evaluator
@@ -44,9 +44,27 @@ def build_evaluator(config: DictConfig, system: MattingSystem) -> Evaluator:
     return evaluator
 
 
+def without_weights(model: DictConfig, parts: Sequence[str] = ("",)) -> DictConfig:
+    """A model's configuration whose networks start from random weights.
+
+    A checkpoint holds all weights of a run, so the published files it began with are not needed again.
+
+    Args:
+        model: the configuration.
+        parts: names of the nodes to change; everything by default.
+    """
+    changed = model.copy()
+    for part in parts:
+        node = OmegaConf.select(changed, part) if part else changed
+        for key in dotted_keys(node) if node is not None else []:
+            if key.rpartition(".")[2] == "weights":
+                OmegaConf.update(node, key, None)
+    return changed
+
+
 def load_system(config: DictConfig, path: Path, device: torch.device) -> MattingSystem:
     """A run's system with the weights of a checkpoint, in eval mode on a device."""
-    system: MattingSystem = build(config.model)
+    system: MattingSystem = build(without_weights(config.model))
     load_weights(system, path)
     return system.eval().to(device)
 

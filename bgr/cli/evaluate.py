@@ -57,13 +57,19 @@ def evaluate_run(
     from rich.console import Console
     from rich.table import Table as ConsoleTable
 
-    from bgr.cli.assemble import build_datasets, build_evaluator, load_system, resolve_device
+    from bgr.cli.assemble import (
+        build_datasets,
+        build_evaluator,
+        load_system,
+        resolve_device,
+        without_weights,
+    )
     from bgr.evaluation.study import study
 
     where = resolve_device(device)
     system = load_system(config, checkpoint, where)
     pl.seed_everything(config.seed, verbose=False)
-    untrained = build(config.model).eval().to(where)
+    untrained = build(without_weights(config.model)).eval().to(where)
     evaluator = build_evaluator(config, system)
     datasets = build_datasets(config, system, [split])
     data = build(config.loader, datasets=datasets, seed=config.seed)

@@ -9,13 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch.utils.data import default_collate
 
-from bgr.cli.assemble import (
-    build_datasets,
-    build_evaluator,
-    checkpoint_path,
-    resolve_device,
-    trained_checkpoint,
-)
+from bgr.cli import assemble
+from bgr.cli.assemble import build_datasets, build_evaluator, checkpoint_path
 from bgr.cli.evaluate import evaluate_run
 from bgr.config import build, plain
 from bgr.data.compose import compose
@@ -53,9 +48,10 @@ def run_training(config: DictConfig, folder: Path) -> float:
         augment=build(config.augment),
         needs=system.needs,
     )
-    device = resolve_device(config.trainer.accelerator)
+    device = assemble.resolve_device(config.trainer.accelerator)
     numerics = machine.choose_numerics(system.network, device, config.precision)
-    machine.apply_numerics(system.network, numerics, device)
+    for network in system.networks():
+        machine.apply_numerics(network, numerics, device)
     if config.compile:
         system.network.compile()
     resume = checkpoint_path(config.run, "last") if config.run else None
@@ -86,7 +82,7 @@ def run_training(config: DictConfig, folder: Path) -> float:
         soft_wrap=True,
     )
     fit(trainer, system, data, resume)
-    trained = trained_checkpoint(str(folder))
+    trained = assemble.trained_checkpoint(str(folder))
     if config.trainer.max_epochs == 0:  # the network as it is
         trainer.save_checkpoint(trained)
     if not trained.is_file():  # fast_dev_run writes no checkpoint
@@ -104,10 +100,14 @@ def run_training(config: DictConfig, folder: Path) -> float:
 
 def build_system(config: DictConfig) -> MattingSystem:
     """The system of a run, with the weights of `init` when a new run starts from another."""
+    if config.run is not None:  # the checkpoint has them; the perceptual network it has not
+        parts = ("network", "discriminator")
+        resumed: MattingSystem = build(assemble.without_weights(config.model, parts))
+        return resumed
     system: MattingSystem = build(config.model)
-    if config.init is not None and config.run is None:
+    if config.init is not None:
         start = Path(config.init)
-        path = trained_checkpoint(config.init) if start.is_dir() else start
+        path = assemble.trained_checkpoint(config.init) if start.is_dir() else start
         load_weights(system, path, system.may_start_without)
     return system
 

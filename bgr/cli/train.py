@@ -61,7 +61,7 @@ def resumed(run: str, overrides: list[str]) -> DictConfig:
                 f"a value for a key it has{f', such as {near}' if near else ''}",
                 fix,
             )
-        if config.model.schedule == "one_cycle" and key in LENGTH_KEYS:
+        if config.model.get("schedule") == "one_cycle" and key in LENGTH_KEYS:
             raise BgrError(f"{run} ends with its one-cycle schedule: {key} cannot change", fix=fix)
         OmegaConf.update(config, key, override.value())
     return config

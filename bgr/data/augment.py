@@ -2,12 +2,16 @@
 
 import torch
 from kornia.enhance import adjust_brightness, adjust_contrast, adjust_gamma, adjust_saturation
+from torch import Tensor
 
 from bgr.types import Batch
 
 
 class PhotometricAugment:
     """Random brightness, contrast, saturation, gamma and noise of the image.
+
+    The true colours of the person (`foreground`) change with the image, but for the noise. Targets of
+    super-resolution do not: leave the augmentation out there.
 
     Each sample draws from its own seed (batch key `seed`), so its augmentation does not depend on the
     batch or the process it lands in.
@@ -31,8 +35,15 @@ class PhotometricAugment:
         uniform = torch.stack([torch.rand(5, generator=g, device=image.device) for g in draws])
         brightness, *factors = ((2 * uniform[:, :4] - 1) * self.jitter).unbind(dim=1)
         contrast, saturation, gamma = (1 + factor for factor in factors)
-        image = adjust_contrast(adjust_brightness(image, brightness), contrast)
-        image = adjust_gamma(adjust_saturation(image, saturation), gamma)
+
+        def jittered(x: Tensor) -> Tensor:
+            x = adjust_contrast(adjust_brightness(x, brightness), contrast)
+            coloured: Tensor = adjust_gamma(adjust_saturation(x, saturation), gamma)
+            return coloured
+
+        if "foreground" in batch:
+            batch["foreground"] = jittered(batch["foreground"]).clamp(0, 1)
+        image = jittered(image)
         if self.noise:
             shape = image.shape[1:]
             normal = [torch.randn(shape, generator=g, device=image.device) for g in draws]

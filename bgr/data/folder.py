@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from bgr.data.dataset import Geometry, Split, seeded_split
-from bgr.data.pairs import Pair, PairDataset, check_headers
+from bgr.data.pairs import Pair, PairDataset, check_headers, uses_mattes
 from bgr.errors import BgrError
 from bgr.io.files import list_images
 
@@ -53,7 +53,7 @@ class FolderDataset(PairDataset):
         pairs: list[Pair] = []
         pools = [Path(backgrounds)] if backgrounds is not None else []
         for folder in roots:
-            found = split_pairs(folder, split, fractions, split_seed)
+            found = split_pairs(folder, split, fractions, split_seed, mattes=uses_mattes(needs))
             check_headers(found)
             pairs += found
             if backgrounds is None:
@@ -63,27 +63,30 @@ class FolderDataset(PairDataset):
 
 
 def split_pairs(
-    root: Path, split: Split, fractions: Sequence[float], split_seed: int
+    root: Path, split: Split, fractions: Sequence[float], split_seed: int, mattes: bool = True
 ) -> list[Pair]:
     """Pairs of one split of a root, by its split folders or by a seeded shuffle."""
     if not root.is_dir():
         raise BgrError(f"no folder {root}", f"a folder with {CONTRACT}", "check data.root")
     if not any((root / s).is_dir() for s in get_args(Split)):
-        return seeded_split(find_pairs(root), split, fractions, split_seed)
+        return seeded_split(find_pairs(root, mattes), split, fractions, split_seed)
     if not (root / split).is_dir():
         raise BgrError(
             f"no folder {root / split}, though {root} has other split folders",
             "train/, val/ and test/, or none of them for a seeded split",
         )
-    return find_pairs(root / split)
+    return find_pairs(root / split, mattes)
 
 
-def find_pairs(folder: Path) -> list[Pair]:
-    """Photos with their mattes, paired by stem, sorted by name.
+def find_pairs(folder: Path, mattes: bool = True) -> list[Pair]:
+    """Photos with their mattes, paired by stem, sorted by name; photos alone without `mattes`.
 
     Raises:
         BgrError: the folder does not follow the contract, or a photo has no matte.
     """
+    if not mattes:
+        photos = folder / "image" if (folder / "image").is_dir() else folder
+        return [Pair(image, None) for image in list_images(photos)]
     if not (folder / "image").is_dir():
         if any((folder / name).is_dir() for name in ("alpha", "mask")):
             raise BgrError(f"no folder {folder / 'image'}", CONTRACT)

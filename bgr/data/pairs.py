@@ -25,6 +25,11 @@ class Pair(NamedTuple):
     alpha: Path | None
 
 
+def uses_mattes(needs: Collection[str]) -> bool:
+    """Whether a model needs more than photos; one without stated needs does."""
+    return not needs or not set(needs) <= {"image", "low_res", "high_res"}
+
+
 class PairDataset(MattingDataset):
     """Photos and mattes of one split.
 
@@ -68,6 +73,7 @@ class PairDataset(MattingDataset):
             cutouts or self.needs_background or (split == "train" and bool(self.backgrounds))
         )
         self.share = composite
+        self.photos_alone = not uses_mattes(self.needs)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -80,6 +86,8 @@ class PairDataset(MattingDataset):
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, ImageArray]:
         pair = self.pairs[index]
+        if self.photos_alone:
+            return {"image": read_image(pair.image)}
         if pair.alpha is None:
             image, alpha = read_rgba(pair.image)
         else:

@@ -29,7 +29,7 @@ from bgr.types import Batch
 PRIOR_SAMPLES = 200  # mattes from which the priors are fitted
 PANELS = 6
 
-NOTE = "untrained: the network before training."
+NOTE = "untrained: the network with random weights."
 NOTE_MATTES = (
     " Baselines that do not look at the image are fitted on the very mattes that are scored. best "
     "constant: per metric, the best of the mattes 0, 1, mean and median. centre ellipse: per metric, "

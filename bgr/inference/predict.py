@@ -159,7 +159,12 @@ def predict_alpha(
     Returns:
         (H, W) float in [0, 1], enlarged bilinearly from the network's output.
     """
-    batch = {k: as_batch(resized(v, *size), device) for k, v in {"image": image, **others}.items()}
+    height, width = size
+    scaled = {k: resized(v, height, width) for k, v in {"image": image, **others}.items()}
+    if "trimap" in others:  # three values, none between
+        nearest = cv2.resize(others["trimap"], (width, height), interpolation=cv2.INTER_NEAREST)
+        scaled["trimap"] = np.asarray(nearest, np.uint8).reshape(height, width, 1)
+    batch = {k: as_batch(v, device) for k, v in scaled.items()}
     alpha = system.predict(cast(Batch, batch))["alpha"][0, 0].cpu().numpy()
     full = cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(full, np.float64).clip(0, 1)

@@ -43,18 +43,35 @@ def read_weights(weights: str, published: Mapping[str, Any]) -> dict[str, Tensor
     return inner
 
 
-def load_matching(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load the entries of a state_dict whose name and shape fit; layers of other shapes stay fresh.
+def load_published(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    source: str,
+    fresh: tuple[str, ...] = (),
+    ignored: tuple[str, ...] = (),
+) -> None:
+    """Load a state_dict of a published network, but for the layers that are new here.
+
+    Args:
+        module: the network.
+        state: the weights.
+        source: their name in messages.
+        fresh: prefixes of the network's keys that keep their own weights.
+        ignored: prefixes of the file's keys that have no place in the network.
 
     Raises:
-        BgrError: none of the module's weights is in the state_dict.
+        BgrError: any other layer is missing, superfluous or of another shape.
     """
     own = module.state_dict()
-    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    if not any(v.is_floating_point() for v in fitting.values()):
+    wanted = {k for k in own if not k.startswith(fresh)} if fresh else set(own)
+    given = {k: v for k, v in state.items() if not k.startswith((*fresh, *ignored))}
+    wrong = [k for k in wanted if k in given and given[k].shape != own[k].shape]
+    wrong += [k for k in wanted - set(given) if not k.endswith("num_batches_tracked")]
+    wrong += list(set(given) - wanted)
+    if wrong:
         raise BgrError(
-            f"weights {source!r} hold nothing for {type(module).__name__}: "
-            f"first keys {', '.join(list(state)[:3])}",
-            f"keys such as {', '.join(list(own)[:3])}",
+            f"weights {source!r} are of another network than {type(module).__name__}: "
+            f"{len(wrong)} layers differ, such as {', '.join(sorted(wrong)[:3])}",
+            f"keys such as {', '.join(sorted(wanted)[:3])}",
         )
-    module.load_state_dict(fitting, strict=False)
+    module.load_state_dict(given, strict=False)

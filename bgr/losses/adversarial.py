@@ -28,8 +28,9 @@ def product(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
-    """Share of the pairs of a real and a generated image in which the real one scores higher."""
-    return (real.view(-1, 1) > fake.view(1, -1)).float().mean()
+    """Share of the pairs of a real and a generated image in which the real one wins; ties half."""
+    difference = real.view(-1, 1) - fake.view(1, -1)
+    return (difference.sign() + 1).mean() / 2
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from bgr.errors import BgrError
-from bgr.io.weights import load_matching, read_weights
+from bgr.io.weights import load_published, read_weights
 from bgr.ops.colour import imagenet_normalised
 
 PUBLISHED: Mapping[str, Any] = {
@@ -18,6 +18,8 @@ PUBLISHED: Mapping[str, Any] = {
     "resnet34": models.ResNet34_Weights.IMAGENET1K_V1,
     "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,
 }
+
+LAYERS = ("layer1", "layer2", "layer3", "layer4", "flatten", "fc")
 
 
 class Perceptual:
@@ -44,12 +46,9 @@ class Perceptual:
             classifier: nn.Module = models.get_model(network, weights=None)
         if weights is not None:
             state = read_weights(weights, {"imagenet": PUBLISHED[network]})
-            load_matching(classifier, state, weights)
-        nodes = get_graph_node_names(classifier)[1]
-        layers = [n for n in ("layer1", "layer2", "layer3", "layer4") if f"{n}.0.conv1" in nodes]
-        if layer not in (*layers, "flatten", "fc"):
-            known = ", ".join([*layers, "flatten", "fc"])
-            raise BgrError(f"{network} has no layer {layer!r}", f"one of {known}")
+            load_published(classifier, state, weights)
+        if layer not in LAYERS:
+            raise BgrError(f"{network} has no layer {layer!r}", f"one of {', '.join(LAYERS)}")
         extractor = create_feature_extractor(classifier, {layer: "out"})
         self.features = extractor.eval().requires_grad_(False)
 

@@ -15,8 +15,9 @@ from torchvision.models import segmentation
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from bgr.errors import BgrError
-from bgr.io.weights import load_matching, read_weights
-from bgr.models.portrait import check_size
+from bgr.io.weights import load_published, read_weights
+from bgr.models.encoders import MobileNetV2Encoder, ResNetEncoder
+from bgr.models.portrait import check_batch, check_size
 from bgr.ops.patches import crop_patches, replace_patches
 from bgr.ops.resize import bilinear
 
@@ -25,6 +26,7 @@ BackboneInput = Literal["concat6", "source"]
 RefineMode = Literal["full", "sampling", "thresholding"]
 
 HIDDEN = 32
+PARTS = ("classifier.", "aux_classifier.")  # of a DeepLab, that have no place here
 PATCH = 4  # side of a refined patch
 PUBLISHED: dict[str, dict[str, Any]] = {
     "resnet101": {
@@ -73,53 +75,6 @@ class RefineOutput(NamedTuple):
     coarse_foreground: Tensor
     coarse_error: Tensor
     refined: Tensor
-
-
-class ResNetEncoder(models.ResNet):  # type: ignore[misc]
-    """ResNet features at strides 1/2, 1/4, 1/8 and the output stride."""
-
-    channels = (2048, 512, 256, 64)
-
-    def __init__(self, layers: list[int], in_channels: int, dilated: bool) -> None:
-        super().__init__(
-            models.resnet.Bottleneck,
-            layers,
-            replace_stride_with_dilation=[False, False, dilated],
-        )
-        if in_channels != 3:
-            self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
-        del self.fc, self.avgpool
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Deepest features first."""
-        half = self.relu(self.bn1(self.conv1(x)))
-        quarter = self.layer1(self.maxpool(half))
-        eighth = self.layer2(quarter)
-        return self.layer4(self.layer3(eighth)), eighth, quarter, half
-
-
-class MobileNetV2Encoder(nn.Module):
-    """MobileNetV2 features at strides 1/2, 1/4, 1/8 and the output stride."""
-
-    channels = (320, 32, 24, 16)
-
-    def __init__(self, in_channels: int, dilated: bool) -> None:
-        super().__init__()
-        self.features = models.mobilenet_v2(weights=None).features[:-1]
-        if in_channels != 3:
-            self.features[0][0] = nn.Conv2d(in_channels, 32, 3, stride=2, padding=1, bias=False)
-        if dilated:
-            self.features[14].conv[1][0].stride = (1, 1)
-            for block in self.features[15:]:
-                depthwise = block.conv[1][0]
-                depthwise.dilation = depthwise.padding = (2, 2)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Deepest features first."""
-        half = self.features[:2](x)
-        quarter = self.features[2:4](half)
-        eighth = self.features[4:7](quarter)
-        return self.features[7:](eighth), eighth, quarter, half
 
 
 class Decoder(nn.Module):
@@ -209,16 +164,26 @@ class MattingBase(nn.Module):
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = bn_momentum
         self.freeze_backbone = freeze_backbone
-        if freeze_backbone:
-            self.backbone.requires_grad_(False)
+        self.backbone.requires_grad_(not freeze_backbone)
+        self.train()
         if weights is not None:
             self._load(read_weights(weights, PUBLISHED[backbone]), weights)
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
-        if not any(k.startswith("backbone.") for k in state):  # a bare backbone
+        fresh = ["refiner."]
+        if not any(k.startswith("backbone.") for k in state):
             state = {f"backbone.{k}": v for k, v in state.items()}
-        state = {k.replace("classifier.0.", "aspp."): v for k, v in state.items()}
-        load_matching(self, state, source)
+            fresh += ["aspp.", "decoder."]
+        elif any(k.startswith("classifier.") for k in state):  # DeepLab
+            state = {k.replace("classifier.0.", "aspp."): v for k, v in state.items()}
+            fresh += ["decoder."]
+        elif any(k.startswith("refiner.") for k in state):
+            fresh = []
+        stem = next(iter(self.state_dict()))
+        if state[stem].shape != self.state_dict()[stem].shape:
+            fresh += [stem]
+        ignored = ("backbone.fc.", "backbone.classifier.", "backbone.features.18.", *PARTS)
+        load_published(self, state, source, tuple(fresh), ignored)
 
     def train(self, mode: bool = True) -> Self:
         """A frozen backbone stays in eval mode."""
@@ -229,6 +194,7 @@ class MattingBase(nn.Module):
 
     def coarse(self, image: Tensor, captured_background: Tensor) -> tuple[Tensor, ...]:
         """Alpha, unclamped foreground residual, error and hidden features, float32."""
+        check_batch(image, self.training, type(self).__name__)
         x = torch.cat([image, captured_background], dim=1) if self.with_background else image
         deepest, eighth, quarter, half = self.backbone(x)
         x = self.decoder(self.aspp(deepest), eighth, quarter, half, x).float()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
-from bgr.io.weights import load_matching, read_weights
+from bgr.io.weights import load_published, read_weights
 from bgr.ops.colour import imagenet_normalised
 
 PUBLISHED = {"imagenet": ResNet18_Weights.IMAGENET1K_V1}
@@ -31,7 +31,9 @@ class ResNetDiscriminator(nn.Module):
         if in_channels != 3:
             self.resnet.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         if weights is not None:
-            load_matching(self.resnet, read_weights(weights, PUBLISHED), weights)
+            state = read_weights(weights, PUBLISHED)
+            fresh = ("fc.",) if in_channels == 3 else ("fc.", "conv1.")
+            load_published(self.resnet, state, weights, fresh)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of being real, (B, 1) float32.

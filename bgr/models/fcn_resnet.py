@@ -12,7 +12,7 @@ from torchvision.models import ResNet101_Weights
 from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
 
 from bgr.errors import BgrError
-from bgr.io.weights import load_matching, read_weights
+from bgr.io.weights import load_published, read_weights
 from bgr.ops.colour import imagenet_normalised
 
 PERSON = 15  # among the 21 classes of Pascal VOC
@@ -70,9 +70,12 @@ class FCNResNet101(nn.Module):
         self.backbone, self.classifier = plain.backbone, plain.classifier
         if weights is not None:
             state = read_weights(weights, PUBLISHED)
+            fresh: tuple[str, ...] = ("classifier.4.",)
             if "conv1.weight" in state:  # a bare backbone
-                state = {f"backbone.{k}": v for k, v in state.items()}
-            load_matching(self, state, weights)
+                state, fresh = {f"backbone.{k}": v for k, v in state.items()}, ("classifier.",)
+            elif outputs == 21:
+                fresh = ()
+            load_published(self, state, weights, fresh, ("backbone.fc.", "aux_classifier."))
         self.frozen = {
             "none": [self.backbone, self.classifier],
             "last": [self.backbone, *list(self.classifier)[:-1]],
@@ -81,6 +84,7 @@ class FCNResNet101(nn.Module):
         }[trainable]
         for module in self.frozen:
             module.requires_grad_(False)
+        self.train()
 
     def train(self, mode: bool = True) -> Self:
         """Frozen layers stay in eval mode."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import mobilenet_v2
 
-from bgr.models.portrait import PortraitOutput, class_difference
+from bgr.models.portrait import PortraitOutput, check_batch, class_difference
 
 ASPP_CHANNELS = 256
 
@@ -47,6 +47,7 @@ class MobileDeepLabV3(nn.Module):
         Args:
             image: (B, 3, H, W) RGB float in [0, 1].
         """
+        check_batch(image, self.training, "MobileDeepLabV3")
         x = self.backbone(image)
         pooled = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
         x = self.merge(torch.cat([self.local(x), pooled], dim=1))

@@ -56,6 +56,16 @@ def check_size(image: Tensor, stride: int, network: str) -> None:
         )
 
 
+def check_batch(image: Tensor, training: bool, network: str) -> None:
+    """Raise BgrError when a network with image-level pooling is to train on one image."""
+    if training and len(image) == 1:
+        raise BgrError(
+            f"{network}: one image gives the pooled features no BatchNorm statistics",
+            "two images or more a batch",
+            "set loader.batch_size=2 or more, and have as many training images",
+        )
+
+
 class ConvBN(nn.Sequential):
     """Convolution without bias, BatchNorm and, if asked for, ReLU6.
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bgr.errors import BgrError
 from bgr.ops.colour import imagenet_denormalised, imagenet_normalised
 
 
@@ -17,7 +16,7 @@ class SROutput(NamedTuple):
     """What the generator returns.
 
     Attributes:
-        high_res: (B, 3, scale * H, scale * W) float32, about [0, 1], not clamped.
+        high_res: (B, 3, 2H, 2W) float32, about [0, 1], not clamped.
     """
 
     high_res: Tensor
@@ -69,29 +68,23 @@ class Upsample(nn.Module):
 
 
 class SRGenerator(nn.Module):
-    """Enlarges an image of any size; 467,843 parameters for the paper's two-fold enlargement.
+    """Doubles the sides of an image of any size; 467,843 parameters.
 
     Args:
         residual_blocks: number of residual blocks.
-        scale: enlargement, 2 or 4.
-
-    Raises:
-        BgrError: another scale.
 
     Source: paper 000, chapter 3.
     """
 
-    def __init__(self, residual_blocks: int = 6, scale: int = 2) -> None:
+    def __init__(self, residual_blocks: int = 6) -> None:
         super().__init__()
-        if scale not in (2, 4):
-            raise BgrError(f"SRGenerator: scale is {scale}", "2 or 4")
         self.conv1 = nn.Conv2d(3, 64, 9, padding=4)
         self.blocks = nn.Sequential(
             *(ResidualBlock(nn.Conv2d(64, 64, 3, padding=1)) for _ in range(residual_blocks))
         )
         self.conv2 = nn.Conv2d(64, 64, 3, padding=1)
         self.norm2 = nn.BatchNorm2d(64)
-        self.upsample = nn.Sequential(*(Upsample(64) for _ in range(scale // 2)))
+        self.upsample = Upsample(64)
         self.conv3 = nn.Conv2d(64, 3, 9, padding=4)
 
     def forward(self, low_res: Tensor) -> SROutput:

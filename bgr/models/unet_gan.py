@@ -106,6 +106,7 @@ class UNet(nn.Module):
         super().__init__()
         if out_channels not in (1, 4):
             raise BgrError(f"UNet: out_channels is {out_channels}", "4 (RGBA) or 1 (alpha)")
+        self.in_channels = in_channels
         self.stem = DoubleConv(in_channels, 64)
         self.down1 = Down(DoubleConv(64, 128))
         self.down2 = Down(DoubleConv(128, 256))

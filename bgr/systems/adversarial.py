@@ -10,11 +10,11 @@ from bgr.errors import BgrError
 from bgr.losses import adversarial
 from bgr.losses.perceptual import Perceptual
 from bgr.systems.base import MattingSystem, Optimizer, steps_done
+from bgr.systems.collapse import CollapseWatch
 from bgr.types import Batch
 
 Objective = Literal["bce", "wasserstein", "product"]
 Critic = Literal["bounded", "linear"]
-COLLAPSED = 1e-5  # outputs of a batch that spread by less are one and the same
 
 
 class Step(NamedTuple):
@@ -36,9 +36,8 @@ class AdversarialSystem(MattingSystem):
 
     The first `pretrain_epochs` epochs train the generator alone, with `pretrain_weights`; then each
     batch trains the discriminator on detached output, and the generator with the discriminator frozen.
-    Beside the terms, `train/loss/discriminator` and `train/discriminator_accuracy` are logged: the share
-    of (real, generated) pairs in which the real image scores higher; 1 is a discriminator that wins,
-    1/2 one that cannot tell.
+    `train/discriminator_accuracy` is the share of (real, generated) pairs in which the real image scores
+    higher: 1 for a discriminator that wins, 1/2 for one that cannot tell.
 
     Args:
         network: the generator.
@@ -54,7 +53,7 @@ class AdversarialSystem(MattingSystem):
             000 chapter 2 minimises in its place.
         critic: under `wasserstein` and `product`, `bounded` scores by a sigmoid, `linear` by the logit
             with weights clipped.
-        clip: largest absolute weight of a linear critic (Arjovsky et al., arXiv 1701.07875).
+        clip: largest absolute weight of a linear critic.
         real_labels, fake_labels: intervals of the soft labels under `bce`.
         patience: steps in a row with constant output after which a run is stopped as collapsed.
 
@@ -86,12 +85,12 @@ class AdversarialSystem(MattingSystem):
         super().__init__(network, loss_weights, lr, weight_decay, optimizer)
         self.automatic_optimization = False
         for key, value, kind in (("objective", objective, Objective), ("critic", critic, Critic)):
-            if value not in get_args(kind):
-                raise BgrError(f"model.{key} is {value!r}", f"one of {', '.join(get_args(kind))}")
+            if value not in (known := get_args(kind)):
+                raise BgrError(f"model.{key} is {value!r}", f"one of {', '.join(known)}")
         self.discriminator = discriminator
         self.pretrain_weights = self.checked(pretrain_weights)
         self.perceptual = perceptual
-        if perceptual is None and "perceptual" in {**self.loss_weights, **self.pretrain_weights}:
+        if perceptual is None and "perceptual" in self.loss_weights | self.pretrain_weights:
             raise BgrError("the loss term perceptual has no network", "model.perceptual")
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_lr = lr if pretrain_lr is None else pretrain_lr
@@ -100,8 +99,11 @@ class AdversarialSystem(MattingSystem):
         self.critic = critic
         self.clip = clip
         self.labels = real_labels, fake_labels
-        self.patience = patience
-        self.constant_steps = {"generator": 0, "discriminator": 0}
+        self.watch = CollapseWatch(patience)
+
+    def networks(self) -> list[nn.Module]:
+        frozen = [] if self.perceptual is None else [self.perceptual.features]
+        return [self.network, self.discriminator, *frozen]
 
     def step(self, batch: Batch) -> Step:
         """Run the generator on a batch."""
@@ -126,6 +128,7 @@ class AdversarialSystem(MattingSystem):
         weights = self.pretrain_weights if alone else self.loss_weights
         for group in generator.param_groups:
             group["lr"] = self.pretrain_lr if alone else self.lr
+        step = steps_done(self._trainer)
         terms, real, fake = self.step(batch)
         if self.perceptual is not None and "perceptual" in weights:
             terms["perceptual"] = self.perceptual(fake, real)
@@ -139,13 +142,20 @@ class AdversarialSystem(MattingSystem):
                 adversarial.clip_weights(self.discriminator, self.clip)
             logged["train/loss/discriminator"] = loss.detach()
             logged["train/discriminator_accuracy"] = adversarial.accuracy(true, generated)
-            self._watch("discriminator", torch.cat([true, generated]))
+            if self.critic == "bounded":  # a clipped critic's scores are close together by design
+                self.watch.update("discriminator", torch.cat([true, generated]), step)
             terms["adversarial"] = self.fool(true, fake)
         total = self.total(terms, weights)
         self._descend(generator, total)
-        self._watch("generator", fake)
+        self.watch.update("generator", fake, step)
         logged |= {f"train/loss/{k}": terms[k].detach() for k in weights}
         self.log_dict(logged | {"train/loss/total": total.detach()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["constant_steps"] = self.watch.constant_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.watch.constant_steps = checkpoint["constant_steps"]
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss of the discriminator, and its logits of real and of generated images, detached."""
@@ -183,16 +193,3 @@ class AdversarialSystem(MattingSystem):
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-
-    def _watch(self, which: str, output: Tensor) -> None:
-        """Stop a run in which a network has given constant output for `patience` steps."""
-        constant = bool(output.detach().float().std() < COLLAPSED)
-        self.constant_steps[which] = self.constant_steps[which] + 1 if constant else 0
-        if self.constant_steps[which] >= self.patience:
-            raise BgrError(
-                f"the {which} collapsed: constant output for {self.patience} steps, up to step "
-                f"{steps_done(self._trainer)}",
-                "outputs that depend on the input",
-                "lower model.loss_weights.adversarial or model.discriminator_lr, or raise "
-                "model.pretrain_epochs",
-            )

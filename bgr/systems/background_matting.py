@@ -13,7 +13,7 @@ from bgr.ops.resize import bilinear
 from bgr.systems.base import MattingSystem, Optimizer, Schedule
 from bgr.types import Batch
 
-Gradient = Literal["components", "magnitude"]
+Reading = Literal["paper", "code"]
 COARSE = "coarse_"
 
 
@@ -32,8 +32,11 @@ class BackgroundMattingSystem(MattingSystem):
             out there.
         learning_rates: learning rate by part (`backbone`, `aspp`, `decoder`, `refiner`); parts left out
             have `lr`.
-        gradient: `components` compares the two Sobel components, as the paper's formula does;
-            `magnitude` compares their lengths, as the authors' code does.
+        reading: where the authors' code differs from their text. `paper`: the components of the Sobel
+            gradients are compared, the foreground's error is averaged over the person, and no gradient
+            reaches alpha through the error term. `code`: the lengths of the gradients are compared, the
+            foreground's error is averaged over all pixels, and in the joint stage the error term reaches
+            alpha.
         lr: learning rate of the other parts.
         weight_decay: L2 penalty.
         optimizer: as in `MattingSystem`.
@@ -58,17 +61,15 @@ class BackgroundMattingSystem(MattingSystem):
         network: nn.Module,
         loss_weights: Mapping[str, float],
         learning_rates: Mapping[str, float] | None = None,
-        gradient: Gradient = "components",
+        reading: Reading = "paper",
         lr: float = 1e-4,
         weight_decay: float = 0.0,
         optimizer: Optimizer = "adam",
         schedule: Schedule = "constant",
     ) -> None:
         super().__init__(network, loss_weights, lr, weight_decay, optimizer, schedule)
-        if gradient not in get_args(Gradient):
-            raise BgrError(
-                f"model.gradient is {gradient!r}", f"one of {', '.join(get_args(Gradient))}"
-            )
+        if reading not in get_args(Reading):
+            raise BgrError(f"model.reading is {reading!r}", "paper or code")
         if not hasattr(network, "refiner"):
             self.loss_weights = {
                 k: w for k, w in self.loss_weights.items() if not k.startswith(COARSE)
@@ -81,7 +82,7 @@ class BackgroundMattingSystem(MattingSystem):
                 f"{type(network).__name__} has no part {', '.join(unknown)}",
                 f"learning rates for {', '.join(parts)}",
             )
-        self.gradient = sobel if gradient == "components" else sobel_magnitude
+        self.code = reading == "code"
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         return batch["image"], batch["captured_background"]
@@ -95,7 +96,8 @@ class BackgroundMattingSystem(MattingSystem):
         else:
             size = alpha.shape[-2:]
             error = bilinear(out.coarse_error, size)
-            wrong = (bilinear(out.coarse_alpha, size).detach() - alpha).abs()
+            coarse = bilinear(out.coarse_alpha, size)
+            wrong = ((coarse if self.code else coarse.detach()) - alpha).abs()
             small = out.coarse_alpha.shape[-2:]
             terms |= {
                 f"{COARSE}{k}": v
@@ -112,11 +114,15 @@ class BackgroundMattingSystem(MattingSystem):
     def _terms(
         self, alpha: Tensor, foreground: Tensor, true_alpha: Tensor, true_foreground: Tensor
     ) -> dict[str, Tensor]:
-        gradients = self.gradient(alpha) - self.gradient(true_alpha)
+        edges = sobel_magnitude if self.code else sobel
+        person = true_alpha > 0
+        colour = matting.l1(foreground, true_foreground, person)
+        if self.code:
+            colour = matting.l1(foreground * person, true_foreground * person)
         return {
             "alpha": matting.l1(alpha, true_alpha),
-            "gradient": gradients.abs().mean(),
-            "foreground": matting.l1(foreground, true_foreground, true_alpha > 0),
+            "gradient": matting.l1(edges(alpha), edges(true_alpha)),
+            "foreground": colour,
             "alpha_mse": (alpha - true_alpha).square().mean(),
         }
 

@@ -22,7 +22,7 @@ class MattingSystem(pl.LightningModule):
 
     Args:
         network: the network.
-        loss_weights: weight of each term; terms left out are not computed.
+        loss_weights: weight of each term; terms left out do not count.
         lr: learning rate; the peak under `one_cycle`.
         weight_decay: L2 penalty.
         optimizer: `adam`, `adadelta`, or `sgd` with momentum 0.9.
@@ -78,6 +78,10 @@ class MattingSystem(pl.LightningModule):
             )
         return {k: w for k, w in weights.items() if w}
 
+    def networks(self) -> list[nn.Module]:
+        """The network, and whatever else runs in a training step."""
+        return [self.network]
+
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """What the network is called with."""
         return (batch["image"],)
@@ -99,14 +103,18 @@ class MattingSystem(pl.LightningModule):
             BgrError: it is not finite; the message names the terms.
         """
         weights = self.loss_weights if weights is None else weights
+        if not weights:
+            raise BgrError(
+                "no loss term has a weight", f"a weight above 0 for one of {', '.join(self.terms)}"
+            )
         total = torch.stack([w * terms[k] for k, w in weights.items()]).sum()
         if not torch.isfinite(total):
             values = ", ".join(f"{k} {float(terms[k].detach()):.4g}" for k in weights)
             raise BgrError(
                 f"the loss diverged after step {steps_done(self._trainer)}: {values}",
                 "finite loss terms",
-                "lower model.lr, use precision=32, or clip with trainer.gradient_clip_val; the last "
-                "checkpoint is from before this step",
+                "lower the learning rate (model.lr) or use precision=32; the last checkpoint is from "
+                "before this step",
             )
         return total
 

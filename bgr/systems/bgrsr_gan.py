@@ -15,7 +15,8 @@ class BGRSRGANSystem(AdversarialSystem):
 
     The network sees image and target background at half the size of a sample. Terms: `content` and
     `perceptual` of the enlarged image as in SRGAN; `replacement`, mean squared error of the low
-    resolution output in [0, 1]; `adversarial`.
+    resolution output in [0, 1]; `adversarial`. A network with `normalise=False` has its `content` in
+    [0, 1] too.
 
     Source: paper 000, section 4.5, whose multi-part loss has the `replacement` that its code leaves
     out (weight 0).
@@ -32,8 +33,9 @@ class BGRSRGANSystem(AdversarialSystem):
     def step(self, batch: Batch) -> Step:
         out: BGRSROutput = self.network(*self.inputs(batch))
         true = batch["high_res"]
+        difference = content if self.network.normalise else F.mse_loss
         terms = {
-            "content": content(out.high_res, true),
+            "content": difference(out.high_res, true),
             "replacement": F.mse_loss(out.low_res, batch["low_res"]),
         }
         return Step(terms, true, out.high_res)

@@ -10,7 +10,7 @@ from bgr.types import Batch
 
 
 class UNetGANSystem(AdversarialSystem):
-    """Trains a network that returns a `UNetOutput` from image and trimap.
+    """Trains a network that returns a `UNetOutput` from image and, with four channels, trimap.
 
     Terms: `mse` of the RGBA output, whose colour is multiplied by alpha, on black; `adversarial`. The
     discriminator sees RGBA; for a network that predicts alpha alone, the true colour times that.
@@ -22,7 +22,8 @@ class UNetGANSystem(AdversarialSystem):
     needs = ("image", "alpha", "foreground", "trimap")
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
-        return (torch.cat([batch["image"], batch["trimap"]], dim=1),)
+        x = torch.cat([batch["image"], batch["trimap"]], dim=1)
+        return (x[:, : self.network.in_channels],)
 
     def step(self, batch: Batch) -> Step:
         out: UNetOutput = self.network(*self.inputs(batch))

@@ -23,7 +23,7 @@ FEATURES = [*RANDOM, "model.perceptual.weights=null"]
 SMALL = ["model.network.weights=null", "model.network.backbone=mobilenetv2"]
 STAGES: list[list[tuple[str, list[str]]]] = [  # each later stage starts from the run before it
     [("unet_gan", RANDOM)],
-    [("srgan_pretrain", []), ("srgan", FEATURES)],
+    [("srgan_pretrain", RANDOM), ("srgan", FEATURES)],
     [("bgrsr_gan_pretrain", []), ("bgrsr_gan", FEATURES)],
     [("fcn_resnet", ["model.network.weights=null"])],
     [("fcn_resnet_pretrained", ["model.network.weights=null"])],
@@ -76,7 +76,15 @@ def test_every_model_trains_on_synthetic_data(model: str, bgr: Callable[..., Ans
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "model", ["unet_gan", "srgan", "bgrsr_gan", "fcn_resnet", "background_matting"]
+    "model",
+    [
+        "unet_gan",
+        "srgan",
+        "bgrsr_gan",
+        "fcn_resnet",
+        "background_matting_base",
+        "background_matting",
+    ],
 )
 def test_every_model_trains_on_real_photos(
     model: str, bgr: Callable[..., Answer], real_data: Path

@@ -74,3 +74,10 @@ def test_trimap_is_three_valued_and_right() -> None:
     np.testing.assert_allclose(trimap, expected, atol=1e-7)
     assert (alpha[trimap == 1] == 1).all()
     assert (alpha[trimap == 0] == 0).all()
+
+
+def test_super_resolution_takes_photos_without_mattes(portraits: Any) -> None:
+    for root in (portraits / "image", portraits):
+        dataset = FolderDataset(str(root), "train", (32, 32), needs=("low_res", "high_res"))
+        made = compose(default_collate([dataset[0]]), ("low_res", "high_res"))
+        assert set(made) == {"image", "low_res", "high_res", "name", "seed"}

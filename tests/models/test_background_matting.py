@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import resnet50, resnet101
 
 from bgr.errors import BgrError
 from bgr.models.background_matting import BaseOutput, MattingBase, MattingRefine, RefineOutput
@@ -140,7 +141,7 @@ def test_sampling_refines_the_pixels_asked_for_or_all_there_are() -> None:
 
 def test_student_of_paper_002() -> None:
     options = {"backbone_input": "source", "output_stride": 32, "freeze_backbone": True}
-    network = MattingBase("resnet50", **options, dropout=0.15, bn_momentum=0.85).train()
+    network = MattingBase("resnet50", **options, dropout=0.15, bn_momentum=0.85)
     assert network.backbone.conv1.in_channels == 3
     assert network.backbone.layer4[0].conv2.stride == (2, 2)
     assert not network.backbone.bn1.training
@@ -197,3 +198,18 @@ def test_weights_from_files(tmp_path: Path) -> None:
     assert torch.equal(part[key], source.state_dict()[key])
     key = "decoder.conv1.weight"
     assert not torch.equal(part[key], source.state_dict()[key])
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
+    """A ResNet-101 would fill a ResNet-50 to the last tensor, without its further blocks."""
+    for name, network in (("resnet101", resnet101()), ("resnet50", resnet50())):
+        torch.save(network.state_dict(), tmp_path / f"{name}.pth")
+    MattingBase("resnet50", weights=str(tmp_path / "resnet50.pth"))
+    for backbone, name in (("resnet50", "resnet101"), ("mobilenetv2", "resnet50")):
+        with pytest.raises(BgrError, match="of another network"):
+            MattingBase(backbone, weights=str(tmp_path / f"{name}.pth"))
+
+
+def test_one_image_cannot_train_the_pooled_branch() -> None:
+    with pytest.raises(BgrError, match=r"loader\.batch_size"):
+        MattingBase("mobilenetv2").train()(*torch.rand(2, 1, 3, 64, 64))

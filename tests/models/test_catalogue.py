@@ -32,6 +32,18 @@ SMALLER = {  # the same code with fewer layers, where time matters
     "background_matting_base": ["model.network.backbone=mobilenetv2"],
     "background_matting": ["model.network.backbone=mobilenetv2"],
 }
+FIELDS = {
+    "portrait": ("alpha", "logit", "aux_logit"),
+    "mobile_deeplab": ("alpha", "logit", "aux_logit"),
+    "unet_gan": ("alpha", "foreground"),
+    "srgan": ("high_res",),
+    "bgrsr_gan": ("low_res", "high_res"),
+    "fcn_resnet": ("alpha", "logit"),
+    "background_matting_base": ("alpha", "foreground", "error", "hidden"),
+    "background_matting": (
+        *("alpha", "foreground", "coarse_alpha", "coarse_foreground", "coarse_error", "refined"),
+    ),
+}
 CPU = torch.device("cpu")
 SIZE = (64, 64)
 ALL = sorted(PARAMETERS)
@@ -82,7 +94,7 @@ def test_outputs_have_names_range_and_size(name: str) -> None:
     batch = random_batch(of, SIZE, 2)
     with torch.no_grad():
         out, predicted = of.network(*of.inputs(batch)), of.predict(batch)
-    assert hasattr(out, "_fields")
+    assert out._fields == FIELDS[name]
     for key in of.predicts:
         assert predicted[key].shape == batch[key].shape
         assert predicted[key].dtype == torch.float32
@@ -102,6 +114,10 @@ def test_a_step_reaches_every_trained_parameter(name: str) -> None:
             assert parameter.grad is not None, key
         if not parameter.requires_grad:
             assert torch.equal(parameter, before[key]), key
+    if name == "fcn_resnet":  # nor do the statistics of a frozen backbone move
+        for key, value in of.state_dict().items():
+            if key.startswith("network.backbone."):
+                assert torch.equal(value, before[key]), key
     for key, value in of.state_dict().items():
         assert torch.isfinite(value).all(), key
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import resnet101
+from torchvision.models import resnet50, resnet101
 from torchvision.models.segmentation import fcn_resnet101
 
 from bgr.errors import BgrError
@@ -20,7 +20,7 @@ def test_parameters(outputs: int, total: int) -> None:
     ("trainable", "count"), [("head", 9_438_721), ("last", 513), ("all", 51_938_881), ("none", 0)]
 )
 def test_what_trains(trainable: str, count: int) -> None:
-    network = FCNResNet101(trainable=trainable).train()
+    network = FCNResNet101(trainable=trainable)
     assert sum(p.numel() for p in network.parameters() if p.requires_grad) == count
     assert network.backbone.bn1.training == (trainable == "all")
     assert network.classifier[1].training == (trainable in ("head", "all"))
@@ -55,6 +55,12 @@ def test_backbone_weights_leave_the_head_fresh(tmp_path: Path) -> None:
     network = FCNResNet101(weights=str(tmp_path / "resnet101.pth"))
     weight = network.backbone.layer4[2].conv3.weight
     assert torch.equal(weight, backbone.layer4[2].conv3.weight)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    torch.save(resnet50().state_dict(), tmp_path / "resnet50.pth")
+    with pytest.raises(BgrError, match="of another network than FCNResNet101"):
+        FCNResNet101(weights=str(tmp_path / "resnet50.pth"))
 
 
 def test_unknown_choices() -> None:

@@ -20,7 +20,7 @@ JOINT = {**BASE, "coarse_alpha": 1.0, "coarse_gradient": 1.0, "coarse_foreground
 
 def test_base_terms_written_out() -> None:
     torch.manual_seed(0)
-    system = BackgroundMattingSystem(MattingBase("mobilenetv2"), BASE, gradient="magnitude").eval()
+    system = BackgroundMattingSystem(MattingBase("mobilenetv2"), BASE, reading="code").eval()
     batch = random_batch(system, (32, 48), 2)
     batch["alpha"][:, :, :10] = 0
     alpha, true = system.network(*system.inputs(batch)), batch["alpha"]
@@ -30,7 +30,7 @@ def test_base_terms_written_out() -> None:
     edges = F.l1_loss(kornia.filters.sobel(alpha.alpha), kornia.filters.sobel(true))
     torch.testing.assert_close(terms["gradient"], edges, rtol=1e-3, atol=1e-5)
     inside = (true > 0).expand(-1, 3, -1, -1)
-    colours = F.l1_loss(alpha.foreground[inside], batch["foreground"][inside])
+    colours = F.l1_loss(alpha.foreground * inside, batch["foreground"] * inside)
     torch.testing.assert_close(terms["foreground"], colours)
     wrong = (alpha.alpha - true).abs().detach()
     torch.testing.assert_close(terms["error"], F.mse_loss(alpha.error, wrong))
@@ -45,6 +45,16 @@ def test_the_error_term_does_not_move_alpha() -> None:
     assert rows[:4].sum() == rows[5:].sum() == 0
 
 
+@pytest.mark.parametrize(("reading", "moved"), [("paper", False), ("code", True)])
+def test_the_joint_error_term_moves_alpha_in_the_code_only(reading: str, moved: bool) -> None:
+    torch.manual_seed(0)
+    network = MattingRefine("mobilenetv2", refine_mode="full")
+    system = BackgroundMattingSystem(network, {"error": 1.0}, reading=reading).train()
+    system.losses(random_batch(system, (64, 64), 2))["error"].backward()
+    row = network.decoder.conv4.weight.grad[0]
+    assert (row.abs().sum() > 0) == moved
+
+
 def test_joint_terms_and_gradient_of_components() -> None:
     torch.manual_seed(0)
     network = MattingRefine("mobilenetv2")
@@ -54,6 +64,9 @@ def test_joint_terms_and_gradient_of_components() -> None:
     assert set(JOINT) <= set(terms)
     small = F.interpolate(batch["alpha"], scale_factor=0.25, mode="bilinear")
     torch.testing.assert_close(terms["coarse_alpha"], F.l1_loss(out.coarse_alpha, small))
+    inside = (batch["alpha"] > 0).expand(-1, 3, -1, -1)
+    colours = F.l1_loss(out.foreground[inside], batch["foreground"][inside])
+    torch.testing.assert_close(terms["foreground"], colours)
     components = kornia.filters.spatial_gradient(out.alpha - batch["alpha"])
     inner = components.abs()[
         ..., 1:-1, 1:-1
