@@ -21,3 +21,12 @@ def test_each_sample_draws_from_its_own_seed() -> None:
 def test_evaluation_batches_stay_as_they_are() -> None:
     image = torch.rand(1, 3, 8, 8)
     assert torch.equal(PhotometricAugment()({"image": image.clone()})["image"], image)
+
+
+def test_the_true_colours_change_with_the_image() -> None:
+    """But for the noise, which is the camera's."""
+    image = torch.rand(2, 3, 8, 8)
+    batch = {"image": image.clone(), "foreground": image.clone(), "seed": torch.tensor([1, 2])}
+    made = PhotometricAugment(noise=0.0)(batch)
+    assert torch.equal(made["image"], made["foreground"])
+    assert not torch.allclose(made["foreground"], image)
