@@ -18,7 +18,16 @@ from bgr.errors import BgrError
 
 VERBATIM_KEYS = {
     *("run", "init", "input", "output", "checkpoint", "target_background"),
-    *("captured_background", "trimap", "data.root", "data.backgrounds", "hydra.run.dir"),
+    *(
+        "captured_background",
+        "trimap",
+        "predictions",
+        "truth",
+        "trimaps",
+        "data.root",
+        "data.backgrounds",
+        "hydra.run.dir",
+    ),
 }
 
 
@@ -50,7 +59,11 @@ class TrainConfig:
 class EvaluateConfig:
     """Keys of `bgr evaluate`."""
 
-    run: str
+    run: str | None = None
+    runs: list[str] | None = None
+    predictions: str | None = None
+    truth: str | None = None
+    trimaps: str | None = None
     checkpoint: str = "best"
     split: str = "test"
     output: str | None = None

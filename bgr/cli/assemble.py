@@ -16,15 +16,20 @@ from bgr.training.run import load_weights
 
 
 def build_datasets(
-    config: DictConfig, system: MattingSystem, splits: Sequence[Split] = get_args(Split)
+    config: DictConfig, systems: Sequence[MattingSystem], splits: Sequence[Split] = get_args(Split)
 ) -> dict[Split, MattingDataset]:
-    """Datasets of a run's configuration, one a split, with what a system needs."""
+    """Datasets of a run's configuration, one a split, with what all of some systems need."""
     for split in splits:  # before a constructor looks for the split's files
         check_split(split)
-    size = [side * system.scale for side in config.size]
-    handed = {"size": size, "seed": config.seed, "needs": system.needs}
+    size = [side * systems[0].scale for side in config.size]
+    handed = {"size": size, "seed": config.seed, "needs": needs_of(systems)}
     geometry = build(config.geometry, size=size)
     return {s: build(config.data, split=s, geometry=geometry, **handed) for s in splits}
+
+
+def needs_of(systems: Sequence[MattingSystem]) -> tuple[str, ...]:
+    """Batch keys that any of some systems reads."""
+    return tuple(dict.fromkeys(key for system in systems for key in system.needs))
 
 
 def build_evaluator(config: DictConfig, system: MattingSystem) -> Evaluator:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from bgr.config import build, load_run, run_verb
+from bgr.errors import BgrError
 
 if TYPE_CHECKING:
     from bgr.data.dataset import Split
@@ -19,6 +20,19 @@ def main() -> None:
 
 def evaluate(config: DictConfig) -> None:
     """Evaluate with the run's own data and evaluator where the command names none."""
+    if config.predictions is not None:
+        from bgr.cli.folders import evaluate_folders
+
+        evaluate_folders(config)
+        return
+    if config.runs is not None:
+        from bgr.cli.compare import compare_runs
+
+        compare_runs(config)
+        return
+    if config.run is None:
+        known = "run=<dir>, runs=[<dir>,<dir>], or predictions= and truth="
+        raise BgrError("bgr evaluate needs something to score", known)
     run = load_run(config.run)
 
     from bgr.cli.assemble import checkpoint_path
@@ -54,8 +68,6 @@ def evaluate_run(
         The table of means, and panels of the worst and best images.
     """
     import pytorch_lightning as pl
-    from rich.console import Console
-    from rich.table import Table as ConsoleTable
 
     from bgr.cli.assemble import (
         build_datasets,
@@ -64,6 +76,7 @@ def evaluate_run(
         resolve_device,
         without_weights,
     )
+    from bgr.cli.console import print_table
     from bgr.evaluation.study import study
 
     where = resolve_device(device)
@@ -71,7 +84,7 @@ def evaluate_run(
     pl.seed_everything(config.seed, verbose=False)
     untrained = build(without_weights(config.model)).eval().to(where)
     evaluator = build_evaluator(config, system)
-    datasets = build_datasets(config, system, [split])
+    datasets = build_datasets(config, [system], [split])
     data = build(config.loader, datasets=datasets, seed=config.seed)
     environment = run / "environment.json"
     table, galleries = study(
@@ -79,7 +92,7 @@ def evaluate_run(
         datasets[split],
         data.ordered(split),
         evaluator,
-        system.needs,
+        (*system.needs, *evaluator.needs),
         where,
         folder,
         f"{config.name}: {type(system.network).__name__}",
@@ -89,11 +102,6 @@ def evaluate_run(
         },
         run / "metrics.csv",
     )
-    console = Console()
-    columns = [f"{m}\n{table.evaluator.units[m]}" for m in table.evaluator.metrics]
-    shown = ConsoleTable("predictor", *columns, title=f"{split} split, {table.count} images")
-    for label in table.rows:
-        shown.add_row(label, *table.cells(label))
-    console.print(shown)
-    console.print(f"report {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    print_table(table, f"{split} split")
+    print(f"report {folder / 'report.html'}")
     return table, galleries

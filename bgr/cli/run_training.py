@@ -40,13 +40,13 @@ def run_training(config: DictConfig, folder: Path) -> float:
     pl.seed_everything(config.seed, verbose=False)
     system = build_system(config)
     evaluator = build_evaluator(config, system)
-    datasets = build_datasets(config, system)
+    datasets = build_datasets(config, [system])
     data: DataModule = build(
         config.loader,
         datasets=datasets,
         seed=config.seed,
         augment=build(config.augment),
-        needs=system.needs,
+        needs=(*system.needs, *evaluator.needs),
     )
     device = assemble.resolve_device(config.trainer.accelerator)
     numerics = machine.choose_numerics(system.network, device, config.precision)

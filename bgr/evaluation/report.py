@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -26,6 +26,13 @@ PANEL_COLOUR = (0.47, 1.0, 0.608)  # the green that BackgroundMattingV2 composit
 matplotlib.rcParams["svg.hashsalt"] = "bgr"  # same data, same SVG
 
 
+INTERVALS_NOTE = "Brackets: 95 % interval of the mean, bootstrap over the images."
+PANEL_NOTES = {
+    "alpha": "image, true matte, predicted matte, composite over a plain colour",
+    "high_res": "what the network saw, truth, prediction",
+}
+
+
 @dataclass
 class Table:
     """One row of means a predictor; the first row is the model's.
@@ -35,16 +42,42 @@ class Table:
         rows: label -> metric -> mean.
         count: number of images.
         note: what a reader must know about the numbers.
+        intervals: label -> metric -> 95 % interval of the mean; rows without are left out.
     """
 
     evaluator: Evaluator
     rows: Mapping[str, Mapping[str, float]]
     count: int
     note: str
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
     def cells(self, label: str) -> list[str]:
         """Formatted means of a row, in the order of the metrics."""
         return [format_value(self.rows[label][m]) for m in self.evaluator.metrics]
+
+    def cells_with_intervals(self, label: str) -> list[str]:
+        """The same with the 95 % interval behind the mean, where there is one."""
+        intervals = self.intervals.get(label, {})
+        cells = []
+        for metric, cell in zip(self.evaluator.metrics, self.cells(label), strict=True):
+            low, high = intervals.get(metric, (math.nan, math.nan))
+            known = not math.isnan(low)
+            cells.append(f"{cell} [{format_value(low)}, {format_value(high)}]" if known else cell)
+        return cells
+
+    def markdown(self) -> str:
+        """The table as Markdown, with conventions and units in its head."""
+        evaluator = self.evaluator
+        head = [f"{m} (`{c}`, {evaluator.units[m]})" for m, c in evaluator.metrics.items()]
+        lines = [["predictor", *head], ["---"] * (1 + len(head))]
+        lines += [[label, *self.cells_with_intervals(label)] for label in self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+    def latex(self) -> str:
+        """The rows for a LaTeX tabular, the head as a comment."""
+        head = ", ".join(f"{m} ({self.evaluator.units[m]})" for m in self.evaluator.metrics)
+        rows = [" & ".join([label, *self.cells(label)]) + r" \\" for label in self.rows]
+        return "\n".join([f"% {head}; {self.count} images", *rows]) + "\n"
 
 
 def format_value(value: float) -> str:
@@ -77,9 +110,21 @@ def write_summary(path: Path, table: Table) -> None:
             m: {"convention": c, "unit": evaluator.units[m]} for m, c in evaluator.metrics.items()
         },
         "means": rows,
+        "intervals_95": {
+            label: {m: None if math.isnan(i[0]) else list(i) for m, i in row.items()}
+            for label, row in table.intervals.items()
+        },
         "note": table.note,
     }
     write_text(path, json.dumps(summary, indent=2) + "\n")
+
+
+def write_files(folder: Path, table: Table, evaluation: Evaluation) -> None:
+    """Write the table as JSON, Markdown and LaTeX rows, and the scores of each image as CSV."""
+    write_per_image(folder / "per_image.csv", evaluation)
+    write_summary(folder / "summary.json", table)
+    write_text(folder / "table.md", table.markdown())
+    write_text(folder / "table.tex", table.latex())
 
 
 def panel(batch: Batch, pred: Batch, subject: str) -> ImageArray:
@@ -177,7 +222,8 @@ def write_report(
             {"name": m, "convention": c, "unit": evaluator.units[m]}
             for m, c in evaluator.metrics.items()
         ],
-        rows=[{"label": label, "cells": table.cells(label)} for label in table.rows],
+        rows=[{"label": label, "cells": table.cells_with_intervals(label)} for label in table.rows],
+        panel_note=PANEL_NOTES[evaluator.subject],
         table_note=table.note,
         curves=Markup(draw_curves(curves)),
         galleries=[

@@ -1,6 +1,6 @@
 """Evaluate a system on one split beside its baselines, and write what a reader needs."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from bgr.data.dataset import MattingDataset
 from bgr.evaluation.baselines import images_without_a_network, mattes_without_looking
 from bgr.evaluation.evaluator import Evaluation, Evaluator, Predictor, best_of, evaluate
 from bgr.evaluation.report import (
+    INTERVALS_NOTE,
     Gallery,
     Table,
     panel,
     read_curves,
+    write_files,
     write_per_image,
     write_report,
-    write_summary,
 )
 from bgr.io.files import make_folder
 from bgr.types import Batch
@@ -48,8 +49,9 @@ def study(
     title: str,
     details: Mapping[str, str],
     metrics_csv: Path,
+    compared: Sequence[str] = (),
 ) -> tuple[Table, list[Gallery]]:
-    """Score predictors and baselines without a network; write CSV, JSON and the HTML report.
+    """Score predictors and baselines without a network; write tables and the HTML report.
 
     Args:
         predictors: label -> predictor; the first is the one reported image by image.
@@ -62,6 +64,7 @@ def study(
         title: heading of the report.
         details: heading -> text at the end of the report.
         metrics_csv: curves of the training run; left out where the file is missing.
+        compared: labels of predictors that are compared with the first, image by image.
 
     Returns:
         The table of means, and panels of the worst and best images.
@@ -81,14 +84,21 @@ def study(
         results = evaluate(
             everything, _on_device(loader, device, needs), evaluator, lambda: bar.advance(task)
         )
-    rows = {label: {m: results[label].mean(m) for m in evaluator.metrics} for label in predictors}
+    first = next(iter(predictors))
+    scored = {label: results[label] for label in predictors}
+    scored |= {f"{label} minus {first}": results[label].minus(results[first]) for label in compared}
+    rows = {label: {m: e.mean(m) for m in evaluator.metrics} for label, e in scored.items()}
     for label, candidates in blind.items():
         rows[label] = best_of([results[f"{label} {i}"] for i in range(len(candidates))], evaluator)
-    first = next(iter(predictors))
-    table = Table(evaluator, rows, len(dataset), note + _undefined(results[first], evaluator))
+    intervals = {
+        label: {m: e.interval(m) for m in evaluator.metrics} for label, e in scored.items()
+    }
+    for label in compared:
+        write_per_image(folder / f"per_image_{label}.csv", results[label])
+    note += results[first].note_of_undefined()
+    table = Table(evaluator, rows, len(dataset), f"{note} {INTERVALS_NOTE}", intervals)
     galleries = _galleries(results[first], evaluator, dataset, predictors[first], device, needs)
-    write_per_image(folder / "per_image.csv", results[first])
-    write_summary(folder / "summary.json", table)
+    write_files(folder, table, results[first])
     write_report(
         folder / "report.html",
         title,
@@ -116,14 +126,6 @@ def _mattes(dataset: MattingDataset) -> list[Tensor]:
     """Mattes (1, H, W) in [0, 1] of at most `PRIOR_SAMPLES` samples, evenly spread."""
     indices = np.linspace(0, len(dataset) - 1, min(len(dataset), PRIOR_SAMPLES)).astype(int)
     return [dataset[int(i)]["alpha"].float() / 255 for i in indices]
-
-
-def _undefined(evaluation: Evaluation, evaluator: Evaluator) -> str:
-    counts = {m: evaluation.undefined(m) for m in evaluator.metrics}
-    parts = [
-        f" {m} is undefined on {n} image(s), left out of its mean." for m, n in counts.items() if n
-    ]
-    return "".join(parts)
 
 
 @torch.inference_mode()

@@ -31,9 +31,8 @@ class Validation(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        for metric, mean in self.means.items():
-            key = self.evaluator.subjects[metric]
-            mean.update(outputs[key], batch[key])
+        for metric, values in self.evaluator.per_image(outputs, batch).items():
+            self.means[metric].update(values)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         pl_module.log_dict(

@@ -203,9 +203,10 @@ def test_unknown_convention_lists_the_known_ones() -> None:
 
 
 def test_mean_weighs_images_not_batches_and_leaves_undefined_ones_out() -> None:
-    mean = PerImageMean("iou", "threshold")
+    mean = PerImageMean()
     empty = torch.zeros(1, 1, 4, 4)
     full = torch.ones(1, 1, 4, 4)
-    mean.update(torch.cat([full, full, empty]), torch.cat([full, empty, empty]))
-    mean.update(full, full)
+    pred, true = torch.cat([full, full, empty]), torch.cat([full, empty, empty])
+    mean.update(functional.iou(pred, true))
+    mean.update(functional.iou(full, full))
     assert float(mean.compute()) == pytest.approx(2 / 3)
