@@ -1,10 +1,9 @@
-"""The root schema of every command, and the one place where Hydra builds objects."""
+"""Composing a command's configuration, and the one place where Hydra builds objects."""
 
 import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from bgr.errors import BgrError
+from bgr.schemas import (
+    BenchConfig,
+    EvaluateConfig,
+    PredictConfig,
+    SummaryConfig,
+    TableConfig,
+    TrainConfig,
+)
 
 VERBATIM_KEYS = {
     *("run", "init", "input", "output", "checkpoint", "target_background"),
@@ -29,98 +36,6 @@ VERBATIM_KEYS = {
         "hydra.run.dir",
     ),
 }
-
-
-@dataclass
-class TrainConfig:
-    """Keys of `bgr train`; groups are checked by the signatures they name."""
-
-    name: str
-    size: list[int]
-    seed: int = 0
-    precision: str = "auto"
-    compile: bool = False
-    debug: bool = False
-    run: str | None = None
-    init: str | None = None
-    model: Any = None
-    data: Any = None
-    geometry: Any = None
-    augment: Any = None
-    loader: Any = None
-    evaluator: Any = None
-    trainer: Any = None
-    callbacks: Any = None
-    logger: Any = None
-    paths: Any = None
-
-
-@dataclass
-class EvaluateConfig:
-    """Keys of `bgr evaluate`."""
-
-    run: str | None = None
-    runs: list[str] | None = None
-    predictions: str | None = None
-    truth: str | None = None
-    trimaps: str | None = None
-    checkpoint: str = "best"
-    split: str = "test"
-    output: str | None = None
-    data: Any = None
-    evaluator: Any = None
-    batch_size: int = 32
-    workers: int = 1
-    device: str = "auto"
-    debug: bool = False
-
-
-@dataclass
-class PredictConfig:
-    """Keys of `bgr predict`."""
-
-    run: str
-    input: str
-    output: str
-    checkpoint: str = "best"
-    target_background: str | None = None
-    captured_background: str | None = None
-    trimap: str | None = None
-    size: list[int] | None = None
-    device: str = "auto"
-    debug: bool = False
-
-
-@dataclass
-class BenchConfig:
-    """Keys of `bgr bench`."""
-
-    model: Any = None
-    size: list[int] = field(default_factory=lambda: [256, 256])
-    batch_size: int = 8
-    steps: int = 5
-    rounds: int = 3
-    compile: bool = False
-    device: str = "auto"
-    debug: bool = False
-
-
-@dataclass
-class SummaryConfig:
-    """Keys of `bgr summary`."""
-
-    model: Any = None
-    size: Any = "256x256"
-    debug: bool = False
-
-
-@dataclass
-class TableConfig:
-    """Keys of `bgr table`."""
-
-    paper: str
-    experiments: str = "experiments"
-    debug: bool = False
 
 
 def register_schemas() -> None:

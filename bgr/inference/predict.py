@@ -99,10 +99,10 @@ def predict(
             continue
         if "alpha" in system.predicts:
             results = cut_out(system, image, others, size, background, device)
+        elif background is not None and "target_background" in system.needs:
+            results = {"composite": replace(system, image, size, background, device)}
         else:
             results = {"image": enlarge(system, image, device)}
-            if background is not None and "target_background" in system.needs:
-                results = {"composite": replace(system, image, size, background, device)}
         for kind, pixels in results.items():
             write_image(make_folder(output / kind) / f"{path.stem}.png", to_uint8(pixels))
     if failed:

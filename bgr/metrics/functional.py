@@ -6,17 +6,16 @@ unit that `unit(metric, convention)` names. Where a metric is undefined (an empt
 precision input is computed in float32.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bgr.metrics.connected import LEVELS, connectivity_error
 from bgr.metrics.conventions import unit
 from bgr.metrics.images import psnr, ssim
-from bgr.metrics.reduce import mean, operands, total
+from bgr.metrics.reduce import matrices, mean, operands, total, where_not_zero
 from bgr.ops.gradients import (
     gaussian_derivative_kernels,
     gradient_length,
@@ -133,24 +132,12 @@ def gradient(
     else:
         smooth, derivative = gaussian_derivative_kernels(sigma=1.4, radius=4)
         kernels, pad = (smooth, derivative / (smooth.norm() * derivative.norm())), "replicate"
-    box = _where_not_zero(pred, true, margin=len(smooth) // 2)
+    box = where_not_zero(pred, true, margin=len(smooth) // 2)
     lengths = [gradient_length(x[box], *kernels, pad=pad) for x in (pred, true)]
     if convention != "p3m":  # the gradient of the stretched matte
         lengths = [_stretched(v, x) for v, x in zip(lengths, (pred, true), strict=True)]
     error = (lengths[0] - lengths[1]).square()
     return total(error, region, box) / {"bgmv2": 1.0, "p3m": 10.0}.get(convention, 1e3)
-
-
-def _where_not_zero(pred: Tensor, true: Tensor, margin: int) -> tuple[slice, ...]:
-    """Smallest box, over a whole batch, outside of which both mattes are 0, with a margin inside."""
-    either = torch.maximum(pred, true).amax(dim=(0, 1))
-    box = [slice(None), slice(None)]
-    for dim, side in enumerate(either.shape):
-        used = (either.amax(dim=1 - dim) > 0).nonzero()
-        if not len(used):
-            return (slice(None),)
-        box.append(slice(max(0, int(used[0]) - margin), min(side, int(used[-1]) + margin + 1)))
-    return tuple(box)
 
 
 def _stretched(length: Tensor, x: Tensor) -> Tensor:
@@ -176,12 +163,12 @@ def connectivity(
     """
     unit("connectivity", convention)
     pred, true, region = operands(pred, true, region)
-    box = _where_not_zero(pred, true, margin=0)
+    box = where_not_zero(pred, true, margin=0)
     pred, true = pred[box], true[box]
     thresholds = np.arange(1, LEVELS + 1) * 0.1  # above 0.6 in float64, as in the references
     by_columns = convention in ("bgmv2", "dim")
     errors = []
-    for p, t in zip(_matrices(pred), _matrices(true), strict=True):
+    for p, t in zip(matrices(pred), matrices(true), strict=True):
         if by_columns:
             p, t = np.ascontiguousarray(p.T), np.ascontiguousarray(t.T)
         lower = np.minimum(p, t)
@@ -195,11 +182,6 @@ def connectivity(
         errors.append(error.T if by_columns else error)
     loose = torch.from_numpy(np.stack(errors)).unsqueeze(1).to(pred.device)
     return total(loose, region, box) / (1.0 if convention == "bgmv2" else 1e3)
-
-
-def _matrices(mattes: Tensor) -> Sequence[NDArray[np.float32]]:
-    """(B, 1, H, W) as C-contiguous (H, W) arrays."""
-    return [np.ascontiguousarray(m) for m in mattes.detach().cpu().numpy()[:, 0]]
 
 
 def dtssd(

@@ -1,8 +1,11 @@
 """Operands and sums that all metrics share."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -43,3 +46,20 @@ def mean(error: Tensor, region: Tensor | None) -> Tensor:
     if region is None:
         return error.mean(dim=(1, 2, 3))
     return (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
+
+
+def where_not_zero(pred: Tensor, true: Tensor, margin: int) -> tuple[slice, ...]:
+    """Smallest box, over a whole batch, outside of which both mattes are 0, with a margin inside."""
+    either = torch.maximum(pred, true).amax(dim=(0, 1))
+    box = [slice(None), slice(None)]
+    for dim, side in enumerate(either.shape):
+        used = (either.amax(dim=1 - dim) > 0).nonzero()
+        if not len(used):
+            return (slice(None),)
+        box.append(slice(max(0, int(used[0]) - margin), min(side, int(used[-1]) + margin + 1)))
+    return tuple(box)
+
+
+def matrices(mattes: Tensor) -> Sequence[NDArray[np.float32]]:
+    """(B, 1, H, W) as C-contiguous (H, W) arrays."""
+    return [np.ascontiguousarray(m) for m in mattes.detach().cpu().numpy()[:, 0]]

@@ -180,7 +180,7 @@ class MattingBase(nn.Module):
         elif any(k.startswith("refiner.") for k in state):
             fresh = []
         stem = next(iter(self.state_dict()))
-        if state[stem].shape != self.state_dict()[stem].shape:
+        if stem in state and state[stem].shape != self.state_dict()[stem].shape:
             fresh += [stem]
         ignored = ("backbone.fc.", "backbone.classifier.", "backbone.features.18.", *PARTS)
         load_published(self, state, source, tuple(fresh), ignored)

@@ -48,7 +48,7 @@ def test_a_run_leaves_what_the_readme_promises(finished: Path) -> None:
     names = {p.relative_to(finished).as_posix() for p in finished.rglob("*") if p.is_file()}
     assert names == {
         "config.yaml", "metrics.csv", "environment.json", "report.html", "summary.json",
-        "per_image.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
+        "per_image.csv", "table.md", "table.tex", "checkpoints/best.ckpt", "checkpoints/last.ckpt",
     }  # fmt: skip
     environment = json.loads((finished / "environment.json").read_text())
     assert environment["data"]["train"]["samples"] == 12

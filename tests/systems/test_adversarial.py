@@ -272,6 +272,8 @@ def test_terms_of_the_systems() -> None:
     low, high = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 32, 32)
 
     class Fixed(nn.Module):
+        normalise = True
+
         def forward(self, image: Tensor, target: Tensor) -> Any:
             from bgr.models.bgrsr_gan import BGRSROutput
 
@@ -284,6 +286,9 @@ def test_terms_of_the_systems() -> None:
     content = ((high - batch["high_res"]) / std).square().mean()
     torch.testing.assert_close(terms["content"], content)
     torch.testing.assert_close(terms["replacement"], (low - batch["low_res"]).square().mean())
+    system.network.normalise = False
+    plain = (high - batch["high_res"]).square().mean()
+    torch.testing.assert_close(system.step(batch).terms["content"], plain)
 
 
 def test_perceptual_network_is_frozen_and_not_in_the_checkpoint() -> None:
