@@ -133,6 +133,15 @@ def load_run(run: str) -> DictConfig:
     return moved
 
 
+def for_evaluation(run: DictConfig, config: DictConfig) -> DictConfig:
+    """A run's configuration with the data, evaluator and loading that `bgr evaluate` asks for."""
+    for key in ("data", "evaluator"):
+        if config[key] is not None:
+            run[key] = config[key]
+    run.loader.batch_size, run.loader.workers = config.batch_size, config.workers
+    return run
+
+
 def _moved(value: Any, old: str, new: str) -> Any:
     """A plain config with every path below a run's old folder below its present one."""
     if isinstance(value, dict):

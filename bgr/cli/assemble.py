@@ -49,21 +49,19 @@ def build_evaluator(config: DictConfig, system: MattingSystem) -> Evaluator:
     return evaluator
 
 
-def without_weights(model: DictConfig, parts: Sequence[str] = ("",)) -> DictConfig:
+def without_weights(model: DictConfig, keep: tuple[str, ...] = ()) -> DictConfig:
     """A model's configuration whose networks start from random weights.
 
     A checkpoint holds all weights of a run, so the published files it began with are not needed again.
 
     Args:
         model: the configuration.
-        parts: names of the nodes to change; everything by default.
+        keep: prefixes of keys that stay as they are.
     """
     changed = model.copy()
-    for part in parts:
-        node = OmegaConf.select(changed, part) if part else changed
-        for key in dotted_keys(node) if node is not None else []:
-            if key.rpartition(".")[2] == "weights":
-                OmegaConf.update(node, key, None)
+    for key in dotted_keys(changed):
+        if key.rpartition(".")[2] == "weights" and not key.startswith(keep):
+            OmegaConf.update(changed, key, None)
     return changed
 
 

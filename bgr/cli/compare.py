@@ -13,7 +13,7 @@ from bgr.cli.assemble import (
     resolve_device,
 )
 from bgr.cli.console import print_table
-from bgr.config import build, load_run
+from bgr.config import build, for_evaluation, load_run
 from bgr.errors import BgrError
 from bgr.evaluation.study import study
 
@@ -39,11 +39,7 @@ def compare_runs(config: DictConfig) -> None:
     }
     if len(sizes) > 1:
         raise BgrError(f"the runs' samples have the sizes {sorted(sizes)}", "runs of one size")
-    base = configs[0]
-    for key in ("data", "evaluator"):
-        if config[key] is not None:
-            base[key] = config[key]
-    base.loader.batch_size, base.loader.workers = config.batch_size, config.workers
+    base = for_evaluation(configs[0], config)
     evaluator, *_ = [build_evaluator(base, system) for system in systems]
     datasets = build_datasets(base, systems, [config.split])
     loader = build(base.loader, datasets=datasets, seed=base.seed).ordered(config.split)

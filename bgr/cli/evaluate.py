@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from bgr.config import build, load_run, run_verb
+from bgr.config import build, for_evaluation, load_run, run_verb
 from bgr.errors import BgrError
 
 if TYPE_CHECKING:
@@ -33,14 +33,10 @@ def evaluate(config: DictConfig) -> None:
     if config.run is None:
         known = "run=<dir>, runs=[<dir>,<dir>], or predictions= and truth="
         raise BgrError("bgr evaluate needs something to score", known)
-    run = load_run(config.run)
+    run = for_evaluation(load_run(config.run), config)
 
     from bgr.cli.assemble import checkpoint_path
 
-    for key in ("data", "evaluator"):
-        if config[key] is not None:
-            run[key] = config[key]
-    run.loader.batch_size, run.loader.workers = config.batch_size, config.workers
     folder = Path(config.output or Path(config.run) / "evaluation" / config.split)
     checkpoint = checkpoint_path(config.run, config.checkpoint)
     evaluate_run(run, Path(config.run), folder, checkpoint, config.split, config.device)

@@ -101,8 +101,8 @@ def run_training(config: DictConfig, folder: Path) -> float:
 def build_system(config: DictConfig) -> MattingSystem:
     """The system of a run, with the weights of `init` when a new run starts from another."""
     if config.run is not None:  # the checkpoint has them; the perceptual network it has not
-        parts = ("network", "discriminator")
-        resumed: MattingSystem = build(assemble.without_weights(config.model, parts))
+        model = assemble.without_weights(config.model, keep=("perceptual.",))
+        resumed: MattingSystem = build(model)
         return resumed
     system: MattingSystem = build(config.model)
     if config.init is not None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from bgr.metrics.connected import LEVELS, connectivity_error
 from bgr.metrics.conventions import unit
 from bgr.metrics.images import psnr, ssim
-from bgr.metrics.reduce import matrices, mean, operands, total, where_not_zero
+from bgr.metrics.reduce import matrices, mean, operands, total, total_around, where_not_zero
 from bgr.ops.gradients import (
     gaussian_derivative_kernels,
     gradient_length,
@@ -83,7 +83,7 @@ def mse(
     pred, true, region = operands(pred, true, region)
     error = (pred - true).square()
     if convention == "mmagic" and region is not None:
-        return error.sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
+        return total_around(error, region) / region.sum(dim=(1, 2, 3))
     return mean(error, region) * (1e3 if convention == "rvm" else 1.0)
 
 
@@ -94,11 +94,8 @@ def sad(
     unit("sad", convention)
     pred, true, region = operands(pred, true, region)
     error = (pred - true).abs()
-    if convention == "mmagic" and region is not None:  # undefined where the region is empty
-        return (
-            torch.where(region.any(dim=3).any(dim=2)[:, 0], error.sum(dim=(1, 2, 3)), torch.nan)
-            / 1e3
-        )
+    if convention == "mmagic" and region is not None:
+        return total_around(error, region) / 1e3
     return total(error, region) / 1e3
 
 
@@ -172,10 +169,8 @@ def connectivity(
         if by_columns:
             p, t = np.ascontiguousarray(p.T), np.ascontiguousarray(t.T)
         lower = np.minimum(p, t)
-        if convention in (
-            "mmagic",
-            "p3m",
-        ):  # values of 8-bit files, which float32 rounds, are exact
+        if convention in ("mmagic", "p3m"):
+            # Values of 8-bit files, which float32 rounds, are taken as exact.
             exact = np.round(lower.astype(np.float64) * 255) / 255
             lower = np.where(np.abs(lower - exact) < 1e-7, exact, lower)
         error = connectivity_error(p, t, lower, thresholds.astype(lower.dtype), convention == "p3m")

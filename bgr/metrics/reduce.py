@@ -41,6 +41,11 @@ def total(error: Tensor, region: Tensor | None, box: tuple[slice, ...] = ()) -> 
     return torch.where(region.sum(dim=(1, 2, 3)) > 0, inside, math.nan)
 
 
+def total_around(error: Tensor, region: Tensor) -> Tensor:
+    """Sum of an error map over the whole image; NaN where the region is empty."""
+    return torch.where(region.sum(dim=(1, 2, 3)) > 0, error.sum(dim=(1, 2, 3)), math.nan)
+
+
 def mean(error: Tensor, region: Tensor | None) -> Tensor:
     """Mean of an error map over a region per image; NaN where the region is empty."""
     if region is None:

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from bgr.errors import BgrError
 from bgr.models.srgan import ResidualBlock, Upsample
-from bgr.models.unet_gan import Down, OutConv, padded_to
+from bgr.models.unet_gan import Down, OutConv, check_smallest, padded_to
 from bgr.ops.colour import imagenet_denormalised, imagenet_normalised
 
 SRInput = Literal["bn", "raw"]
-SMALLEST = 16
 
 
 class BGRSROutput(NamedTuple):
@@ -127,12 +126,7 @@ class BGRSRGenerator(nn.Module):
             image: what the camera saw, (B, 3, H, W) RGB float in [0, 1].
             target_background: same shape and range.
         """
-        if min(image.shape[-2:]) < SMALLEST:
-            height, width = image.shape[-2:]
-            raise BgrError(
-                f"BGRSRGenerator: the input is {height}x{width} (HxW)",
-                f"sides of {SMALLEST} or more",
-            )
+        check_smallest(image, "BGRSRGenerator")
         if self.normalise:
             image = imagenet_normalised(image)
             target_background = imagenet_normalised(target_background)

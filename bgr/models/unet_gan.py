@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from bgr.errors import BgrError
 
+SMALLEST = 16
+
 
 class UNetOutput(NamedTuple):
     """What the generator returns.
@@ -25,6 +27,15 @@ class UNetOutput(NamedTuple):
 
     alpha: Tensor
     foreground: Tensor | None
+
+
+def check_smallest(image: Tensor, network: str) -> None:
+    """Raise BgrError when an image is too small for four halvings."""
+    height, width = image.shape[-2:]
+    if min(height, width) < SMALLEST:
+        raise BgrError(
+            f"{network}: the input is {height}x{width} (HxW)", f"sides of {SMALLEST} or more"
+        )
 
 
 class DoubleConv(nn.Sequential):
@@ -124,10 +135,7 @@ class UNet(nn.Module):
         Args:
             x: RGB and trimap, (B, in_channels, H, W) float in [0, 1].
         """
-        if min(x.shape[-2:]) < 16:
-            raise BgrError(
-                f"UNet: the input is {x.shape[-2]}x{x.shape[-1]} (HxW)", "sides of 16 or more"
-            )
+        check_smallest(x, "UNet")
         full = self.stem(x)
         half = self.down1(full)
         quarter = self.down2(half)

@@ -18,6 +18,14 @@ QUICK += ["loader.batch_size=2", "size=[32,32]"]
 CONF = Path(__file__).parents[2] / "conf" / "experiment"
 
 
+MODELS = [
+    "unet_gan",
+    "srgan",
+    "bgrsr_gan",
+    "fcn_resnet",
+    "background_matting_base",
+    "background_matting",
+]
 RANDOM = ["model.discriminator.weights=null"]
 FEATURES = [*RANDOM, "model.perceptual.weights=null"]
 SMALL = ["model.network.weights=null", "model.network.backbone=mobilenetv2"]
@@ -57,17 +65,7 @@ def test_stages(
         started = [f"init={folder}"]
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "unet_gan",
-        "srgan",
-        "bgrsr_gan",
-        "fcn_resnet",
-        "background_matting_base",
-        "background_matting",
-    ],
-)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_on_synthetic_data(model: str, bgr: Callable[..., Answer]) -> None:
     quick = [a for a in QUICK if "width" not in a]
     code, _, err = bgr("train", f"model={model}", *quick)
@@ -75,17 +73,7 @@ def test_every_model_trains_on_synthetic_data(model: str, bgr: Callable[..., Ans
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    "model",
-    [
-        "unet_gan",
-        "srgan",
-        "bgrsr_gan",
-        "fcn_resnet",
-        "background_matting_base",
-        "background_matting",
-    ],
-)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_on_real_photos(
     model: str, bgr: Callable[..., Answer], real_data: Path
 ) -> None:
