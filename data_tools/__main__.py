@@ -5,24 +5,30 @@ from importlib import import_module
 
 from bgr.errors import BgrError
 
-TOOLS = {"synthetic": "write procedural portraits as files, in the folder layout"}
+TOOLS = {
+    "sr_pairs": "frames -> pairs of low and high resolution",
+    "synthetic": "write procedural portraits as files, in the folder layout",
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run one tool; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: python -m data_tools <tool> [options]\n")
-        print("\n".join(f"  {name:<12}{text}" for name, text in TOOLS.items()))
+        print("\n".join(f"  {name:<16}{text}" for name, text in TOOLS.items()))
         return 0
     if arguments[0] not in TOOLS:
         print(f"error: no tool {arguments[0]!r}; one of {', '.join(TOOLS)}", file=sys.stderr)
         return 1
     try:
-        import_module(f"data_tools.{arguments[0]}").main(arguments[1:])
+        code: int | None = import_module(f"data_tools.{arguments[0]}").main(arguments[1:])
     except BgrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        print("stopped; start it again the same way to go on", file=sys.stderr)
+        return 130
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 FLOORS = [
-    {"ops", "errors", "types", "schemas", "__init__"},
+    {"ops", "errors", "types", "schemas", "processes", "__init__"},
     {"io"},
     {"losses", "metrics", "models"},
     {"data"},

@@ -1,7 +1,6 @@
 """Loaders over the three splits of a dataset, in an order that a resumed run replays."""
 
 import os
-import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from bgr.data.compose import compose
 from bgr.data.dataset import MattingDataset, Split
+from bgr.processes import ignore_signals
 from bgr.types import Batch
 
 
@@ -44,12 +44,6 @@ class ShuffledPositions(Sampler[int]):
         order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
         positions = epoch * self.length + order[: len(self)]
         yield from positions[done * self.batch_size :].tolist()
-
-
-def ignore_signals(worker: int) -> None:
-    """Leave Ctrl-C and SIGTERM to the main process, which still needs the workers to stop well."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 class DataModule(pl.LightningDataModule):

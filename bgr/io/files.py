@@ -15,23 +15,56 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 def list_images(folder: Path) -> list[Path]:
     """Image files directly in a folder, sorted by name; hidden files are left out.
 
+    Links that lead nowhere are listed, so that reading them names them.
+
     Raises:
         BgrError: the folder does not exist or holds no image.
     """
+    check_folder(folder)
+    files = sorted(p for p in folder.iterdir() if _is_image(p))
+    if not files:
+        raise no_image(folder)
+    return files
+
+
+def walk_images(folder: Path) -> list[Path]:
+    """Image files in a folder and below, sorted by path; hidden files and folders are left out.
+
+    Linked folders are entered, each real folder once, so that a loop of links ends.
+
+    Raises:
+        BgrError: the folder does not exist or holds no image.
+    """
+    check_folder(folder)
+    files: list[Path] = []
+    entered = {folder.resolve()}
+    for here, below, names in os.walk(folder, followlinks=True):
+        resolved = {name: (Path(here) / name).resolve() for name in sorted(below)}
+        below[:] = [n for n, real in resolved.items() if real not in entered and n[0] != "."]
+        entered.update(resolved[name] for name in below)
+        files += [Path(here, name) for name in names if _is_image(Path(here, name))]
+    if not files:
+        raise no_image(folder)
+    return sorted(files)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise BgrError when there is no such folder."""
     if not folder.is_dir():
         raise BgrError(
             f"no folder {folder}", "a folder of images", "check the path, or data.root / input"
         )
-    files = sorted(
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-    )
-    if not files:
-        raise BgrError(
-            f"no image in {folder}", f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
-        )
-    return files
+
+
+def no_image(folder: Path) -> BgrError:
+    """Say that a folder holds no image."""
+    return BgrError(f"no image in {folder}", f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+
+
+def _is_image(path: Path) -> bool:
+    if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        return False
+    return path.is_file() or path.is_symlink()
 
 
 def make_folder(folder: Path) -> Path:

@@ -2,12 +2,16 @@
 
 Photos of any kind that Pillow opens (grey, palette, CMYK, 16-bit, with transparency) come out as 8-bit
 RGB, upright according to their EXIF orientation. 16-bit values are scaled by 255 / 65535.
+
+Plain JPEGs are decoded by OpenCV, which gives the same pixels as Pillow in half the time and can decode
+at a half, a quarter or an eighth of the size in less still.
 """
 
 import io
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -20,15 +24,31 @@ ImageArray = NDArray[np.uint8]
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _TRANSPOSED_ORIENTATIONS = (5, 6, 7, 8)
 _ORIENTATION_TAG = 0x0112
+_END_OF_JPEG = b"\xff\xd9"
+# OpenCV's flags for a reduced size in RGB order are those of grey with the bit of RGB added.
+_REDUCED_GREY = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
 
-def read_image(path: Path) -> ImageArray:
+def read_image(path: Path, at_least: tuple[int, int] | None = None) -> ImageArray:
     """Read a photo as (H, W, 3) uint8 RGB.
+
+    Args:
+        path: the file.
+        at_least: height and width that are enough: a JPEG is decoded at a half, a quarter or an eighth
+            of its sides where neither gets smaller than this. Other formats, and None, give full size.
 
     Raises:
         BgrError: the file is missing, empty, damaged, or not an image.
     """
     with _Opened(path) as file:
+        fast = _decode_jpeg(file, path, cv2.IMREAD_COLOR_RGB, at_least)
+        if fast is not None:
+            return fast
         return np.asarray(_eight_bit(ImageOps.exif_transpose(file)).convert("RGB"))
 
 
@@ -49,22 +69,27 @@ def read_rgba(path: Path) -> tuple[ImageArray, ImageArray]:
     return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
 
 
-def read_alpha(path: Path) -> ImageArray:
+def read_alpha(path: Path, at_least: tuple[int, int] | None = None) -> ImageArray:
     """Read a matte or mask as (H, W) uint8, 255 where the person is.
 
     The matte is the alpha channel of an image that has one which is not opaque everywhere (the
     AISegment layout), else the luminance.
 
+    Args:
+        path: the file.
+        at_least: as for `read_image`.
+
     Raises:
         BgrError: the file cannot be read, or holds class labels 0 and 1 instead of 0 to 255.
     """
     with _Opened(path) as file:
-        upright = ImageOps.exif_transpose(file)
-        alpha = None
-        if _has_alpha(upright):
-            alpha = np.asarray(upright.convert("RGBA"))[..., 3]
-        if alpha is None or alpha.min() == 255:
-            alpha = np.asarray(_eight_bit(upright).convert("L"))
+        alpha = _decode_jpeg(file, path, 0, at_least)
+        if alpha is None:
+            upright = ImageOps.exif_transpose(file)
+            if _has_alpha(upright):
+                alpha = np.asarray(upright.convert("RGBA"))[..., 3]
+            if alpha is None or alpha.min() == 255:
+                alpha = np.asarray(_eight_bit(upright).convert("L"))
     if alpha.max() == 1:
         raise BgrError(
             f"{path} holds the values 0 and 1",
@@ -136,6 +161,33 @@ class _Opened:
             "an undamaged image",
             "restore or remove the file (and its partner of the same name)",
         )
+
+
+def _decode_jpeg(
+    file: Image.Image, path: Path, colour: int, at_least: tuple[int, int] | None
+) -> ImageArray | None:
+    """Decode a plain JPEG; None where Pillow has to: other formats and modes, turned or cut short.
+
+    OpenCV fills the missing part of a file cut short with grey, so only files that end as a JPEG must
+    are given to it.
+    """
+    modes = ("RGB",) if colour else ("RGB", "L")  # the luminance is a channel of the file's own
+    if file.format != "JPEG" or file.mode not in modes:
+        return None
+    if file.getexif().get(_ORIENTATION_TAG, 1) != 1:
+        return None
+    contents = path.read_bytes()
+    if not contents.endswith(_END_OF_JPEG):
+        return None
+    width, height = file.size
+    scale = 1
+    while at_least is not None and scale < 8:
+        if height // (2 * scale) < at_least[0] or width // (2 * scale) < at_least[1]:
+            break
+        scale *= 2
+    reading = _REDUCED_GREY[scale] | colour | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(contents, np.uint8), reading)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 def _has_alpha(file: Image.Image) -> bool:

@@ -1,0 +1,233 @@
+"""What every tool shares: items worked on in parallel, resumed, counted, and listed in a manifest.
+
+A tool names its items and a function of one item. The function writes its files (atomically, through
+`bgr.io`) and returns the samples it made, or says why it made none. Each finished item is one line of
+`.journal.jsonl` in the output folder: started again, the tool works on the other items only. At the end
+`manifest.jsonl` lists the samples in the order of the items, and `skipped.csv` the items left out.
+"""
+
+import argparse
+import csv
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bgr.errors import BgrError
+from bgr.io.files import make_folder, write_text
+from bgr.io.manifest import Row, write_manifest
+from data_tools import engines
+from data_tools.journal import Item, Journal, Result, sha256, stamp
+
+SKIPPED = "skipped.csv"
+# Options that say how and where a tool runs and not what it makes.
+RUNNING = ("output", "workers", "engine", "dry_run", "on_error", "max_errors")
+
+
+class Rejected(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a tool's function when an undamaged item gives no sample; the text says why."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a tool did.
+
+    Attributes:
+        kept: number of samples in the manifest.
+        skipped: number of items left out, by reason.
+        damaged: message of every item that could not be read.
+        already: items that an earlier run had finished.
+    """
+
+    kept: int
+    skipped: Mapping[str, int]
+    damaged: Sequence[str]
+    already: int
+    output: Path = field(compare=False)
+
+    def __str__(self) -> str:
+        left_out = sum(self.skipped.values())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items())
+        lines = [
+            f"{self.kept} samples, {left_out} items skipped{f' ({reasons})' if reasons else ''}, "
+            f"{len(self.damaged)} damaged; {self.already} items were done before -> {self.output}"
+        ]
+        return "\n".join([*lines, *(f"damaged: {message}" for message in self.damaged)])
+
+
+def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
+    """A tool's parser with the options that all tools have."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m data_tools {tool}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    common = made.add_argument_group("running")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    common.add_argument("--workers", type=int, default=cores, help="processes (default: cores)")
+    common.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray works on every node of a Ray cluster that sees the same folders (extra bgr[ray])",
+    )
+    common.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    common.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        default="raise",
+        help="a damaged input stops the tool (default), or is left out and listed at the end",
+    )
+    common.add_argument(
+        "--max-errors", type=int, default=10, help="with skip: give up beyond this (default 10)"
+    )
+    return made
+
+
+def run(
+    tool: str,
+    items: Sequence[Item],
+    function: Callable[[Item], list[Row]],
+    output: Path,
+    options: argparse.Namespace,
+) -> Summary | None:
+    """Work on all items that are not done yet, and write the manifest.
+
+    Args:
+        tool: name of the tool.
+        items: everything there is to do, in the order of the manifest.
+        function: makes the samples of an item; picklable. Raises `Rejected` or `BgrError`.
+        output: folder of the results.
+        options: what `parser` read. All but how it runs is recorded and may not change on resuming.
+
+    Returns:
+        The summary; None for a dry run.
+
+    Raises:
+        BgrError: an item is damaged (`--on-error raise`), too many are, two items share a name, or the
+            folder holds results of other options.
+    """
+    names = Counter(item.name for item in items)
+    doubled = [name for name, count in names.items() if count > 1]
+    if doubled:
+        raise BgrError(f"two inputs of the same name: {', '.join(doubled[:5])}", "unique names")
+    journal = Journal(output, describe(tool, options))
+    finished = journal.finished(items)
+    remaining = [item for item in items if item.name not in finished]
+    console = Console(stderr=True)
+    if options.dry_run:
+        shown = ", ".join(item.name for item in remaining[:5])
+        console.print(
+            f"{tool}: {len(items)} items, {len(finished)} done before, {len(remaining)} to do"
+            f"{f': {shown}, ...' if remaining else ''} -> {output}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        return None
+    make_folder(output)
+    damaged: list[str] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with journal, Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(tool, total=len(items), completed=len(finished))
+            attempt = Attempt(function)
+            for result in engines.results(attempt, remaining, options.engine, options.workers):
+                bar.advance(task)
+                if result.error is None:
+                    finished[result.name] = journal.add(result)
+                    continue
+                damaged.append(result.error)
+                if options.on_error == "raise":
+                    raise BgrError(
+                        result.error, fix="mend or remove it and start again, or --on-error skip"
+                    )
+                if len(damaged) > options.max_errors:
+                    raise BgrError(
+                        f"{len(damaged)} damaged inputs:\n  " + "\n  ".join(damaged),
+                        f"at most {options.max_errors} (--max-errors)",
+                        "mend them; what is done stays done",
+                    )
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return write_results(items, finished, damaged, journal)
+
+
+def write_results(
+    items: Sequence[Item], finished: Mapping[str, Row], damaged: list[str], journal: Journal
+) -> Summary:
+    """Write the manifest and the list of skipped items in the order of the items."""
+    done = [(item.name, finished[item.name]) for item in items if item.name in finished]
+    rows: list[Row] = []
+    skipped = []
+    for name, entry in done:
+        if entry["rejected"] is not None:
+            skipped.append((name, entry["rejected"]))
+        else:
+            hashes = {path: digest for path, (digest, _) in entry["inputs"].items()}
+            rows += [{**row, "inputs": hashes} for row in entry["rows"]]
+    reasons = Counter(reason for _, reason in skipped)
+    output = journal.output
+    write_manifest(output, {**journal.header, "skipped": dict(reasons)}, rows)
+    lines = [["item", "reason"], *skipped, *([m.split("\n")[0], "damaged"] for m in damaged)]
+    write_text(output / SKIPPED, "".join(f"{_csv(line)}\n" for line in lines))
+    return Summary(len(rows), reasons, damaged, journal.before, output)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A tool's function whose failures are results; runs in the worker."""
+
+    function: Callable[[Item], list[Row]]
+
+    def __call__(self, item: Item) -> Result:
+        try:
+            rows = self.function(item)
+            inputs = {str(p): (sha256(p), stamp(p)) for p in item.inputs}
+            return Result(item.name, rows=rows, inputs=inputs)
+        except Rejected as reason:
+            inputs = {str(p): (sha256(p), stamp(p)) for p in item.inputs}
+            return Result(item.name, rejected=str(reason), inputs=inputs)
+        except BgrError as error:
+            return Result(item.name, error=str(error))
+        except OSError as error:
+            return Result(item.name, error=f"{item.name}: {error}")
+
+
+def describe(tool: str, options: argparse.Namespace) -> Row:
+    """Header of a manifest: the tool, its options as text, and the versions that matter."""
+    arguments = {
+        key: " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        for key, value in sorted(vars(options).items())
+        if key not in RUNNING
+    }
+    versions = {"opencv": cv2.__version__, "numpy": np.__version__}
+    return {"tool": tool, "arguments": arguments, "versions": versions}
+
+
+def _csv(line: Sequence[str]) -> str:
+    class Echo:
+        def write(self, text: str) -> str:
+            return text
+
+    return str(csv.writer(Echo(), lineterminator="").writerow(line))
