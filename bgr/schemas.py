@@ -20,6 +20,7 @@ class TrainConfig:
     data: Any = None
     geometry: Any = None
     augment: Any = None
+    mismatch: Any = None
     loader: Any = None
     evaluator: Any = None
     trainer: Any = None

@@ -23,7 +23,7 @@ LEAVES = sorted(p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.parent !=
 HANDED = {
     "data": {"split", "size", "seed", "geometry", "needs"},
     "geometry": {"size"},
-    "loader": {"datasets", "seed", "augment", "needs"},
+    "loader": {"datasets", "seed", "augment", "mismatch", "needs"},
 }
 
 

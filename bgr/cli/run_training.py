@@ -46,6 +46,7 @@ def run_training(config: DictConfig, folder: Path) -> float:
         datasets=datasets,
         seed=config.seed,
         augment=build(config.augment),
+        mismatch=build(config.mismatch),
         needs=(*system.needs, *evaluator.needs),
     )
     device = assemble.resolve_device(config.trainer.accelerator)

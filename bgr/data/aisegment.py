@@ -3,8 +3,11 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from bgr.data.dataset import Geometry, Split, seeded_split
-from bgr.data.pairs import Pair, PairDataset
+from bgr.data.backgrounds import Pairing
+from bgr.data.dataset import Split, seeded_split
+from bgr.data.geometry import Geometry
+from bgr.data.pair_dataset import PairDataset
+from bgr.data.pairs import Pair
 from bgr.errors import BgrError
 
 LAYOUT = "clip_img/<batch>/clip_<n>/*.jpg and matting/<batch>/matting_<n>/*.png"
@@ -20,12 +23,13 @@ class AISegmentDataset(PairDataset):
         root: folder that holds `clip_img/` and `matting/`.
         split: `train`, `val` or `test`.
         size: height and width of a sample.
-        backgrounds: pool of images without people.
+        backgrounds: folder of images without people, or a text file that lists them.
         composite: share of train draws in which a person is placed over another background.
         split_seed: seed of the split.
         seed: seed of the random draws.
         geometry: random warp of the train split.
         needs: batch keys that the model reads.
+        pairing: which background a sample gets: `random` or `zip`.
 
     Raises:
         BgrError: the layout is not there, or a photo has no matte.
@@ -45,12 +49,13 @@ class AISegmentDataset(PairDataset):
         seed: int = 0,
         geometry: Geometry | None = None,
         needs: Collection[str] = (),
+        pairing: Pairing = "random",
     ) -> None:
         pairs = seeded_split(
             find_clips(Path(root)), split, fractions=(0.8, 0.05, 0.15), seed=split_seed
         )
         pools = [Path(backgrounds)] if backgrounds is not None else []
-        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs)
+        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing)
 
 
 def find_clips(root: Path) -> list[Pair]:

@@ -1,52 +1,131 @@
 """Photometric augmentation on the batch, on the device."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
-from kornia.enhance import adjust_brightness, adjust_contrast, adjust_gamma, adjust_saturation
+from kornia.enhance import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_gamma,
+    adjust_hue,
+    adjust_saturation,
+    sharpness,
+)
+from kornia.filters import box_blur, motion_blur
 from torch import Tensor
 
+from bgr.data.draws import Draws, where_chosen
 from bgr.types import Batch
+
+PICTURES = ("image", "foreground", "captured_background", "target_background")
+STREAMS = {key: number for number, key in enumerate((*PICTURES, "noise"), start=1)}
 
 
 class PhotometricAugment:
-    """Random brightness, contrast, saturation, gamma and noise of the image.
+    """Random colours, sharpness, motion and noise.
 
-    The true colours of the person (`foreground`) change with the image, but for the noise. Targets of
-    super-resolution do not: leave the augmentation out there.
-
-    Each sample draws from its own seed (batch key `seed`), so its augmentation does not depend on the
-    batch or the process it lands in.
+    A person and each background change by draws of their own before they are composited, so that the
+    composite stays exact; a photo that is not composited changes as a whole, its true colours
+    (`foreground`) with it. Blur and motion change the matte too. Noise is the camera's: it comes on the
+    composited image last. Targets of super-resolution are derived before the noise.
 
     Args:
         jitter: brightness is shifted by at most this, contrast, saturation and gamma are multiplied by
             factors in [1 - jitter, 1 + jitter].
+        hue: hue is turned by at most this share of the circle.
+        blur: share of pictures that are blurred by a box of 3 to 9 pixels.
+        sharpen: share of pictures that are sharpened.
+        motion: share of people (or photos) that are blurred along a line of up to a fortieth of the
+            shorter side.
         noise: largest standard deviation of Gaussian noise; drawn per sample.
+        noise_share: share of samples with noise.
+
+    Source: the shares of BackgroundMattingV2 (arXiv 2012.07810, section 5.2) are in conf/augment.
     """
 
-    def __init__(self, jitter: float = 0.2, noise: float = 0.02) -> None:
+    def __init__(
+        self,
+        jitter: float = 0.2,
+        hue: float = 0.0,
+        blur: float = 0.0,
+        sharpen: float = 0.0,
+        motion: float = 0.0,
+        noise: float = 0.02,
+        noise_share: float = 1.0,
+    ) -> None:
         self.jitter = jitter
+        self.hue = hue
+        self.blur = blur
+        self.sharpen = sharpen
+        self.motion = motion
         self.noise = noise
+        self.noise_share = noise_share
 
-    def __call__(self, batch: Batch) -> Batch:
-        """Change `image`, (B, 3, H, W) float in [0, 1]; batches without `seed` stay as they are."""
+    def pictures(self, batch: Batch) -> None:
+        """Change what is composited or photographed; batches without `seed` stay as they are."""
         if "seed" not in batch:
-            return batch
-        image = batch["image"]
-        draws = [torch.Generator(image.device).manual_seed(s) for s in batch["seed"].tolist()]
-        uniform = torch.stack([torch.rand(5, generator=g, device=image.device) for g in draws])
-        brightness, *factors = ((2 * uniform[:, :4] - 1) * self.jitter).unbind(dim=1)
-        contrast, saturation, gamma = (1 + factor for factor in factors)
+            return
+        for key in PICTURES:
+            if key not in batch or (key == "foreground" and "image" in batch):
+                continue
+            draws = Draws(batch, STREAMS[key])
+            picture: Tensor = batch[key]  # type: ignore[literal-required]
+            moving = [] if key.endswith("_background") else ["alpha", "foreground"]
+            with_it = [k for k in moving if k in batch and k != key]
+            stack = torch.cat([picture, *(batch[k] for k in with_it)], dim=1)  # type: ignore[literal-required]
+            stack = self._blurred(stack, draws, moving=bool(moving))
+            widths = [3, *(batch[k].shape[1] for k in with_it)]  # type: ignore[literal-required]
+            parts = torch.split(stack, widths, dim=1)
+            changed = dict(zip([key, *with_it], parts, strict=True))
+            recolour = self._colours(draws)
+            for name, tensor in changed.items():
+                batch[name] = tensor if name == "alpha" else recolour(tensor)  # type: ignore[literal-required]
 
-        def jittered(x: Tensor) -> Tensor:
-            x = adjust_contrast(adjust_brightness(x, brightness), contrast)
-            coloured: Tensor = adjust_gamma(adjust_saturation(x, saturation), gamma)
-            return coloured
+    def camera_noise(self, batch: Batch) -> None:
+        """Add noise to `image`, (B, 3, H, W) float in [0, 1]."""
+        if "seed" not in batch or not self.noise:
+            return
+        draws = Draws(batch, STREAMS["noise"])
+        strength = draws.uniform(0, self.noise) * draws.chosen(self.noise_share)
+        noise = draws.normal(batch["image"].shape[1:]) * strength.view(-1, 1, 1, 1)
+        batch["image"] = (batch["image"] + noise).clamp(0, 1)
 
-        if "foreground" in batch:
-            batch["foreground"] = jittered(batch["foreground"]).clamp(0, 1)
-        image = jittered(image)
-        if self.noise:
-            shape = image.shape[1:]
-            normal = [torch.randn(shape, generator=g, device=image.device) for g in draws]
-            image = image + torch.stack(normal) * (uniform[:, 4] * self.noise).view(-1, 1, 1, 1)
-        batch["image"] = image.clamp(0, 1)
-        return batch
+    def _blurred(self, stack: Tensor, draws: Draws, moving: bool) -> Tensor:
+        sides = 3 + 2 * draws.uniform(0, 4).long()
+        blurred = draws.chosen(self.blur)
+        for side in (3, 5, 7, 9):
+            stack = where_chosen(
+                partial(box_blur, kernel_size=side), stack, blurred & (sides == side)
+            )
+        if not moving or not self.motion:
+            return stack
+        chosen = draws.chosen(self.motion)
+        longest = max(3.0, min(stack.shape[-2:]) / 40)
+        lengths, angles = draws.uniform(2, longest), draws.uniform(0, 360)
+        for i in chosen.nonzero().flatten().tolist():
+            side = 2 * int(lengths[i] / 2) + 1
+            moved = motion_blur(stack[i : i + 1], side, angles[i : i + 1], angles[:1] * 0)
+            stack = torch.cat([stack[:i], moved, stack[i + 1 :]])
+        return stack
+
+    def _colours(self, draws: Draws) -> Callable[[Tensor], Tensor]:
+        """Draws a change of colours, for pictures (B, 3, H, W) float in [0, 1]."""
+        brightness = draws.uniform(-self.jitter, self.jitter)
+        contrast, saturation, gamma = (
+            draws.uniform(1 - self.jitter, 1 + self.jitter) for _ in range(3)
+        )
+        hue = draws.uniform(-2 * torch.pi * self.hue, 2 * torch.pi * self.hue)
+        sharpened, factor = draws.chosen(self.sharpen), draws.uniform(1, 2)
+
+        def change(x: Tensor) -> Tensor:
+            if self.jitter:
+                x = adjust_contrast(adjust_brightness(x, brightness), contrast)
+                x = adjust_gamma(adjust_saturation(x, saturation), gamma)
+            if self.hue:
+                x = adjust_hue(x, hue)
+            if self.sharpen:
+                x = where_chosen(lambda y: sharpness(y, factor[sharpened]), x, sharpened)
+            return x.clamp(0, 1)
+
+        return change

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from bgr.data.compose import compose
+from bgr.data.augment import PhotometricAugment
+from bgr.data.compose import TRIMAP_BAND, compose
 from bgr.data.dataset import MattingDataset, Split
+from bgr.data.mismatch import CapturedMismatch
 from bgr.processes import ignore_signals
 from bgr.types import Batch
 
@@ -54,7 +56,11 @@ class DataModule(pl.LightningDataModule):
         batch_size: samples a training step; evaluation uses the same.
         workers: loader processes; `auto` is one per core up to 8, less one for the training process.
         seed: seed of the shuffle.
-        augment: augmentation of the composed batch, on the device.
+        augment: changes pictures and image of training batches, on the device.
+        mismatch: changes the captured background of training batches, on the device.
+        trimap_band: smallest and largest radius of a derived trimap's unknown band, as a share of the
+            shorter side.
+        smallest_crop: training batches are cropped to sides from this share of a sample's to the whole.
         needs: batch keys that the model reads.
     """
 
@@ -64,7 +70,10 @@ class DataModule(pl.LightningDataModule):
         batch_size: int = 32,
         workers: int | str = "auto",
         seed: int = 0,
-        augment: Callable[[Batch], Batch] | None = None,
+        augment: PhotometricAugment | None = None,
+        mismatch: CapturedMismatch | None = None,
+        trimap_band: Sequence[float] = TRIMAP_BAND,
+        smallest_crop: float = 1.0,
         needs: Collection[str] = (),
     ) -> None:
         super().__init__()
@@ -74,6 +83,9 @@ class DataModule(pl.LightningDataModule):
         self.workers = max(1, min(cores or 1, 8) - 1) if workers == "auto" else int(workers)
         self.seed = seed
         self.augment = augment
+        self.mismatch = mismatch
+        self.trimap_band = trimap_band
+        self.smallest_crop = smallest_crop
         self.needs = needs
         self.fetched_at = 0.0
         self.restored = 0
@@ -117,9 +129,15 @@ class DataModule(pl.LightningDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Compose and, for training batches, augment on the device."""
-        batch = compose(batch, self.needs)
-        return self.augment(batch) if self.augment is not None else batch
+        """Augment, composite and derive on the device."""
+        return compose(
+            batch,
+            self.needs,
+            self.augment,
+            self.mismatch,
+            self.trimap_band,
+            self.smallest_crop,
+        )
 
     def _loader(
         self, dataset: MattingDataset, batch_size: int, sampler: Sampler[int] | None = None

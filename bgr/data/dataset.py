@@ -1,9 +1,10 @@
 """What every dataset shares: splits, and randomness that depends on (seed, epoch, index) alone."""
 
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from bgr.data.geometry import Geometry
+from bgr.data.warps import covering, resized
 from bgr.errors import BgrError
 from bgr.io.images import ImageArray
 
@@ -18,12 +21,6 @@ Split = Literal["train", "val", "test"]
 T = TypeVar("T")
 
 cv2.setNumThreads(0)  # workers are the parallelism; OpenCV's own threads would fight over the cores
-
-
-class Geometry(Protocol):
-    """A random warp of stacked channels, (H, W, C) uint8 to the size it was made for."""
-
-    def __call__(self, pixels: ImageArray, rng: np.random.Generator) -> ImageArray: ...
 
 
 class MattingDataset(Dataset[dict[str, Any]]):
@@ -61,7 +58,11 @@ class MattingDataset(Dataset[dict[str, Any]]):
         raise NotImplementedError
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, ImageArray]:
-        """Arrays of one sample, (H, W) or (H, W, 3) uint8, all of one size, keyed as in `Batch`."""
+        """Arrays of one sample, (H, W) or (H, W, 3) uint8, keyed as in `Batch`.
+
+        All but the backgrounds have one size. With a `foreground` come an `alpha` and a
+        `captured_background`, from which the image is composited on the batch; else there is an `image`.
+        """
         raise NotImplementedError
 
     def name(self, index: int) -> str:
@@ -76,8 +77,7 @@ class MattingDataset(Dataset[dict[str, Any]]):
         epoch, index = divmod(position, len(self))
         key = [self.seed, get_args(Split).index(self.split), epoch, index]
         rng = np.random.default_rng(key)
-        arrays = self.sample(index, rng)
-        warped = self._warp(arrays, rng)
+        warped = self._warp(self.sample(index, rng), rng)
         item: dict[str, Any] = {k: _to_tensor(v) for k, v in warped.items()}
         item["name"] = self.name(index)
         if self.split == "train":
@@ -85,14 +85,38 @@ class MattingDataset(Dataset[dict[str, Any]]):
         return item
 
     def _warp(self, arrays: dict[str, ImageArray], rng: np.random.Generator) -> dict[str, Any]:
-        """Warp all arrays of a sample by the same random geometry, in one stack of channels."""
-        stack = np.dstack(list(arrays.values()))
-        if self.geometry is not None:
-            stack = self.geometry(stack, rng)
-        else:
+        """Warp what was in front of the camera by one geometry, and each background by its own."""
+        person = {k: v for k, v in arrays.items() if not k.endswith("_background")}
+        merged = cv2.merge(list(person.values()))
+        # Of a single channel, OpenCV drops the axis.
+        stack = np.asarray(merged.reshape(*merged.shape[:2], -1), np.uint8)
+        if self.geometry is None:
             stack = resized(stack, self.height, self.width)
-        ends = np.cumsum([a.shape[2] if a.ndim == 3 else 1 for a in arrays.values()])
-        return dict(zip(arrays, np.split(stack, ends[:-1], axis=2), strict=True))
+        elif "image" in person:
+            stack = self.geometry.photo(stack, rng)
+        else:
+            stack = self.geometry.person(stack, rng)
+        ends = np.cumsum([v.shape[2] if v.ndim == 3 else 1 for v in person.values()])
+        warped = dict(zip(person, np.split(stack, ends[:-1], axis=2), strict=True))
+        if "trimap" in warped:
+            warped["trimap"] = _three_valued(warped["trimap"])
+        for key, pixels in arrays.items():
+            if key in person:
+                continue
+            if self.geometry is None:
+                warped[key] = covering(pixels, self.height, self.width)
+            else:
+                warped[key] = self.geometry.background(pixels, rng)
+        return warped
+
+    def sides(self, detail: float) -> tuple[int, int] | None:
+        """Height and width that a file may be decoded at, given a geometry's detail.
+
+        None, which is full size, outside the train split: what is measured depends on no decoder.
+        """
+        if self.split != "train":
+            return None
+        return math.ceil(self.height * detail), math.ceil(self.width * detail)
 
     def fingerprint(self) -> str:
         """Hash of the names and sizes of the files, or of one sample of generated data."""
@@ -109,23 +133,6 @@ def check_split(split: str) -> None:
     """Raise BgrError when there is no split of that name."""
     if split not in get_args(Split):
         raise BgrError(f"no split {split!r}", f"one of {', '.join(get_args(Split))}")
-
-
-def resized(pixels: ImageArray, height: int, width: int) -> ImageArray:
-    """Resize (H, W, C) uint8; area average when shrinking, bilinear when enlarging."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    shrinks = pixels.shape[0] * pixels.shape[1] > height * width
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    parts = [  # OpenCV averages areas of at most four channels at a time
-        cv2.resize(
-            np.ascontiguousarray(pixels[..., first : first + 4]),
-            (width, height),
-            interpolation=interpolation,
-        ).reshape(height, width, -1)
-        for first in range(0, pixels.shape[2], 4)
-    ]
-    return np.asarray(np.concatenate(parts, axis=2), np.uint8)
 
 
 def seeded_split(
@@ -161,6 +168,12 @@ def seeded_split(
     return part
 
 
+def _three_valued(trimap: ImageArray) -> ImageArray:
+    """0, 128 and 255 again after an interpolation."""
+    known = np.where(trimap < 64, 0, 255).astype(np.uint8)
+    return np.where((trimap >= 64) & (trimap < 192), np.uint8(128), known)
+
+
 def _to_tensor(array: ImageArray) -> Tensor:
     """(H, W, C) uint8 array to (C, H, W) uint8 tensor."""
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    return torch.from_numpy(np.stack(cv2.split(array)))

@@ -4,10 +4,15 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import get_args
 
-from bgr.data.dataset import Geometry, Split, seeded_split
-from bgr.data.pairs import Pair, PairDataset, check_headers, uses_mattes
+from bgr.data.backgrounds import Pairing
+from bgr.data.dataset import Split, seeded_split
+from bgr.data.geometry import Geometry
+from bgr.data.pair_dataset import Kind, PairDataset, uses_mattes
+from bgr.data.pairs import ManifestPairs, Pair, check_headers, paired_by_stem
 from bgr.errors import BgrError
 from bgr.io.files import list_images
+from bgr.io.manifest import NAME as MANIFEST
+from bgr.io.manifest import Manifest
 
 CONTRACT = "image/ with alpha/ or mask/ (files paired by name), or RGBA files alone"
 
@@ -17,19 +22,22 @@ class FolderDataset(PairDataset):
 
     A root holds `image/` and `alpha/` (or `mask/`) with files paired by stem, or RGBA files alone. It
     may hold `background/`, a pool of images without people. With folders `train/`, `val/`, `test/` of
-    that same form the splits are those; otherwise each root is split by a seeded shuffle.
+    that same form the splits are those, and so are those of a manifest that
+    `python -m data_tools split` wrote; otherwise each root is split by a seeded shuffle.
 
     Args:
         root: the folder, or several.
         split: `train`, `val` or `test`.
         size: height and width of a sample.
-        backgrounds: folder of backgrounds; the `background/` of each root when None.
+        backgrounds: folder of backgrounds, or a text file that lists them; the `background/` of each
+            root when None.
         composite: share of train draws in which a photo's person is placed over another background.
         fractions: shares of train, val and test where the root has no split folders.
         split_seed: seed of that shuffle, apart from `seed` so that test images stay test images.
         seed: seed of the random draws.
         geometry: random warp of the train split.
         needs: batch keys that the model reads.
+        pairing: which background a sample gets: `random` or `zip`.
 
     Raises:
         BgrError: a folder is missing, a photo has no matte, a file is damaged, sizes differ, or a
@@ -48,26 +56,31 @@ class FolderDataset(PairDataset):
         seed: int = 0,
         geometry: Geometry | None = None,
         needs: Collection[str] = (),
+        pairing: Pairing = "random",
     ) -> None:
         roots = [Path(r) for r in ([root] if isinstance(root, str) else root)]
         pairs: list[Pair] = []
         pools = [Path(backgrounds)] if backgrounds is not None else []
+        mattes = uses_mattes(needs)
         for folder in roots:
-            found = split_pairs(folder, split, fractions, split_seed, mattes=uses_mattes(needs))
+            found = split_pairs(folder, split, fractions, split_seed, mattes)
             check_headers(found)
             pairs += found
             if backgrounds is None:
                 own = (folder / "background", folder / split / "background")
                 pools += [pool for pool in own if pool.is_dir()]
-        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs)
+        kind: Kind = "cutout" if mattes and any(p.alpha is None for p in pairs) else "photo"
+        super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing, kind)
 
 
 def split_pairs(
     root: Path, split: Split, fractions: Sequence[float], split_seed: int, mattes: bool = True
 ) -> list[Pair]:
-    """Pairs of one split of a root, by its split folders or by a seeded shuffle."""
+    """Pairs of one split of a root: by its manifest, its split folders, or a seeded shuffle."""
     if not root.is_dir():
         raise BgrError(f"no folder {root}", f"a folder with {CONTRACT}", "check data.root")
+    if (root / MANIFEST).is_file() and "splits" in (manifest := Manifest(root)).header:
+        return ManifestPairs(manifest.split(split))[:]
     if not any((root / s).is_dir() for s in get_args(Split)):
         return seeded_split(find_pairs(root, mattes), split, fractions, split_seed)
     if not (root / split).is_dir():
@@ -94,14 +107,4 @@ def find_pairs(folder: Path, mattes: bool = True) -> list[Pair]:
     alphas = next((folder / n for n in ("alpha", "mask") if (folder / n).is_dir()), None)
     if alphas is None:
         raise BgrError(f"{folder} has image/ but neither alpha/ nor mask/", CONTRACT)
-    by_stem = {path.stem: path for path in list_images(alphas)}
-    images = list_images(folder / "image")
-    missing = [image.name for image in images if image.stem not in by_stem]
-    if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise BgrError(
-            f"{len(missing)} of {len(images)} photos in {folder / 'image'} have no matte: {shown}",
-            f"a file of the same stem in {alphas}",
-            "add the mattes or remove these photos",
-        )
-    return [Pair(image, by_stem[image.stem]) for image in images]
+    return paired_by_stem(list_images(folder / "image"), alphas)

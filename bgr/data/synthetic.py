@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgr.data.dataset import Geometry, MattingDataset, Split
+from bgr.data.dataset import MattingDataset, Split
 from bgr.data.figures import person
+from bgr.data.geometry import Geometry
 from bgr.data.textures import Rng, clothes, skin, texture, textured_background
 from bgr.io.images import ImageArray
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from bgr.data.dataset import resized
+from bgr.data.warps import resized
 from bgr.errors import BgrError
 from bgr.io.files import list_images, make_folder
 from bgr.io.images import ImageArray, read_alpha, read_image, to_uint8, write_image

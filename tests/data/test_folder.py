@@ -12,7 +12,7 @@ from torch.utils.data import default_collate
 
 from bgr.data.aisegment import AISegmentDataset
 from bgr.data.compose import compose
-from bgr.data.dataset import resized, seeded_split
+from bgr.data.dataset import seeded_split
 from bgr.data.folder import FolderDataset
 from bgr.data.geometry import PortraitGeometry
 from bgr.errors import BgrError
@@ -193,33 +193,11 @@ def test_aisegment_without_a_matte_names_the_file(aisegment: Path) -> None:
         AISegmentDataset(str(aisegment / "matting"), "train", SIZE)
 
 
-def test_geometry_moves_image_and_matte_together(root: Path) -> None:
+def test_later_epochs_draw_anew(root: Path) -> None:
     geometry = PortraitGeometry((64, 48), rotation=90)
     dataset = FolderDataset(str(root), "train", (64, 48), composite=0, geometry=geometry)
-    rng = np.random.default_rng(0)
-    marked = np.zeros((64, 48, 2), np.uint8)
-    marked[20:30, 10:20] = 255
-    for _ in range(20):
-        warped = geometry(marked, rng)
-        assert warped.shape == (64, 48, 2)
-        assert (warped[..., 0] == warped[..., 1]).all()
     assert torch.equal(dataset[3]["image"], dataset[3]["image"])
     assert not torch.equal(dataset[3]["image"], dataset[11]["image"])
-
-
-def test_geometry_leaves_no_border(root: Path) -> None:
-    geometry = PortraitGeometry((64, 48), rotation=60)
-    white = np.full((90, 70, 1), 255, np.uint8)
-    rng = np.random.default_rng(1)
-    assert all(geometry(white, rng).min() == 255 for _ in range(30))
-
-
-@pytest.mark.parametrize("height", [31, 64, 97])
-def test_seven_channels_resize_like_their_parts(height: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 48, 7), np.uint8)
-    together = resized(pixels, height, 40)
-    apart = [resized(pixels[..., c : c + 1], height, 40) for c in range(7)]
-    assert (together == np.concatenate(apart, axis=2)).all()
 
 
 @pytest.mark.real

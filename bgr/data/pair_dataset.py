@@ -1,0 +1,130 @@
+"""Samples of photos with their mattes, as they are or composited; and of cut-outs."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bgr.data.backgrounds import BackgroundPool, Pairing
+from bgr.data.dataset import MattingDataset, Split
+from bgr.data.geometry import Geometry
+from bgr.data.pairs import ManifestPairs, Pair, check_sizes
+from bgr.data.warps import covering, resized
+from bgr.io.images import ImageArray, read_alpha, read_image, read_rgba
+
+Kind = Literal["photo", "cutout"]
+
+
+def uses_mattes(needs: Collection[str]) -> bool:
+    """Whether a model needs more than photos; one without stated needs does."""
+    return not needs or not set(needs) <= {"image", "low_res", "high_res"}
+
+
+class PairDataset(MattingDataset):
+    """Photos and mattes of one split.
+
+    Cut-outs are always composited, and so are photos for a model that needs a background. Other photos
+    are, in the train split only, for a share of the draws. The background comes from a pool, or is
+    generated when there is no pool and one is needed.
+
+    Args:
+        pairs: the photos and mattes of this split.
+        split: `train`, `val` or `test`.
+        size: height and width of a sample.
+        backgrounds: pool of images without people.
+        composite: share of train draws in which a photo's person is placed over another background;
+            without effect where there is no pool.
+        seed: seed of the random draws.
+        geometry: random warp of the train split.
+        needs: batch keys that the model reads.
+        pairing: which background a sample gets (`BackgroundPool`).
+        kind: `photo`, or `cutout` for colours of people without their background.
+
+    Raises:
+        BgrError: when a sample is read: unreadable file, or matte of another size than its photo.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        split: Split,
+        size: Sequence[int],
+        backgrounds: Sequence[Path] = (),
+        composite: float = 0.5,
+        seed: int = 0,
+        geometry: Geometry | None = None,
+        needs: Collection[str] = (),
+        pairing: Pairing = "random",
+        kind: Kind = "photo",
+    ) -> None:
+        super().__init__(split, size, seed, geometry, needs)
+        self.pairs = pairs
+        self.pool = BackgroundPool(backgrounds, pairing, (self.height, self.width))
+        # All samples of a dataset have the same keys, so that they collate.
+        wants_background = bool(self.needs & {"captured_background", "target_background"})
+        self.composites = kind == "cutout" or wants_background
+        self.photos_alone = kind == "photo" and not uses_mattes(self.needs)
+        self.share = composite if split == "train" and self.pool.files else 0.0
+        detail = person_detail = 1.0
+        if self.geometry is not None:
+            detail, person_detail = self.geometry.detail, self.geometry.person_detail
+        self.enough = self.sides(detail)
+        self.person_enough = self.sides(person_detail) if self.composites else self.enough
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def name(self, index: int) -> str:
+        return self.pairs[index].image.stem
+
+    def files(self) -> list[Path]:
+        if isinstance(self.pairs, ManifestPairs):
+            return [self.pairs.manifest.path, *self.pool.files]
+        return [f for pair in self.pairs for f in pair if f is not None] + self.pool.files
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, ImageArray]:
+        if self.photos_alone:
+            return {"image": read_image(self.pairs[index].image, self.person_enough)}
+        colours, mattes = self.read(index)
+        if not self.composites:
+            arrays = {"image": colours} | mattes
+            if rng.random() < self.share:
+                background = self.pool.read(index, rng, colours.shape[:2])
+                background = covering(background, *colours.shape[:2])
+                arrays["image"] = composited(colours, background, mattes["alpha"])
+            if self.share and "foreground" in self.needs:
+                arrays["foreground"] = colours
+            return arrays
+        arrays = {"foreground": colours} | mattes
+        for number, key in enumerate(("captured_background", "target_background")):
+            if key == "captured_background" or key in self.needs:
+                arrays[key] = self.pool.read(index, rng, self.enough, number)
+        return arrays
+
+    def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
+        """Colours of a sample, (H, W, 3), and its `alpha` and, if there is one, `trimap`, (H, W)."""
+        pair = self.pairs[index]
+        if pair.alpha is None:
+            colours, alpha = read_rgba(pair.image)
+            return colours, {"alpha": alpha}
+        files = {"alpha": pair.alpha}
+        if pair.trimap is not None and "trimap" in self.needs:
+            files["trimap"] = pair.trimap
+        for matte in files.values():
+            check_sizes(pair.image, matte)
+        colours = read_image(pair.image, self.person_enough)
+        mattes = {key: read_alpha(path, self.person_enough) for key, path in files.items()}
+        height, width = min(array.shape[:2] for array in (colours, *mattes.values()))
+        # Only JPEGs are decoded at less than full size; the others follow.
+        mattes = {
+            key: resized(array[..., None], height, width)[..., 0] for key, array in mattes.items()
+        }
+        return resized(colours, height, width), mattes
+
+
+def composited(foreground: ImageArray, background: ImageArray, alpha: ImageArray) -> ImageArray:
+    """Foreground (H, W, 3) over background (H, W, 3) by alpha (H, W), all uint8, rounded."""
+    share = alpha[..., None].astype(np.float32) / 255
+    mixed = background + share * (foreground.astype(np.float32) - background)
+    return np.asarray(mixed.round(), np.uint8)
