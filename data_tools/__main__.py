@@ -6,7 +6,15 @@ from importlib import import_module
 from bgr.errors import BgrError
 
 TOOLS = {
+    "unpack": "archives -> files, with nothing outside the folder",
+    "extract_frames": "videos -> frames; clips of people and mattes -> aligned pairs",
+    "filter_people": "images -> those with, or without, a person (YOLO)",
+    "chroma_key": "green-screen clips and stills -> foregrounds and soft mattes",
+    "coco_trimaps": "COCO annotations -> photos, mattes and trimaps",
+    "composite": "people and backgrounds -> triples of files",
     "sr_pairs": "frames -> pairs of low and high resolution",
+    "split": "train, val and test of a prepared folder, by clip or subject",
+    "verify": "check a data set: decode everything, one HTML report, exit status for CI",
     "synthetic": "write procedural portraits as files, in the folder layout",
 }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,7 +133,12 @@ class Journal:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file's contents."""
+    """Hash of a file's contents; a video of many items is read once."""
+    return _sha256(path, *stamp(path))
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, modified: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -10,6 +10,7 @@ import argparse
 import csv
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,33 +70,51 @@ class Summary:
         return "\n".join([*lines, *(f"damaged: {message}" for message in self.damaged)])
 
 
-def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
-    """A tool's parser with the options that all tools have."""
+def base_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
+    """A tool's parser with the options that every tool over many files has."""
     made = argparse.ArgumentParser(
         prog=f"python -m data_tools {tool}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = made.add_argument_group("running")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    common.add_argument("--workers", type=int, default=cores, help="processes (default: cores)")
-    common.add_argument(
+    made.add_argument("--workers", type=int, default=cores, help="processes (default: cores)")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    return made
+
+
+def parser(tool: str, description: str | None) -> argparse.ArgumentParser:
+    """A tool's parser with the options that all tools have that `run` runs."""
+    made = base_parser(tool, description)
+    made.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
         help="ray works on every node of a Ray cluster that sees the same folders (extra bgr[ray])",
     )
-    common.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
-    common.add_argument(
+    made.add_argument(
         "--on-error",
         choices=("raise", "skip"),
         default="raise",
         help="a damaged input stops the tool (default), or is left out and listed at the end",
     )
-    common.add_argument(
+    made.add_argument(
         "--max-errors", type=int, default=10, help="with skip: give up beyond this (default 10)"
     )
     return made
+
+
+def progress_bar() -> Progress:
+    """A bar with counts, elapsed and remaining time, on the terminal's error stream."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def run(
@@ -128,28 +147,16 @@ def run(
     journal = Journal(output, describe(tool, options))
     finished = journal.finished(items)
     remaining = [item for item in items if item.name not in finished]
-    console = Console(stderr=True)
     if options.dry_run:
-        shown = ", ".join(item.name for item in remaining[:5])
-        console.print(
-            f"{tool}: {len(items)} items, {len(finished)} done before, {len(remaining)} to do"
-            f"{f': {shown}, ...' if remaining else ''} -> {output}",
-            soft_wrap=True,
-            highlight=False,
-        )
+        shown = f": {', '.join(item.name for item in remaining[:5])}" if remaining else ""
+        counts = f"{len(items)} items, {len(finished)} done before, {len(remaining)} to do"
+        print(f"{tool}: {counts}{shown} -> {output}", file=sys.stderr)
         return None
     make_folder(output)
     damaged: list[str] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with journal, Progress(*columns, console=console, transient=True) as bar:
+        with journal, progress_bar() as bar:
             task = bar.add_task(tool, total=len(items), completed=len(finished))
             attempt = Attempt(function)
             for result in engines.results(attempt, remaining, options.engine, options.workers):

@@ -10,12 +10,12 @@ from bgr.errors import BgrError
 
 def main() -> None:
     """Run the verb; the first word says what to measure."""
-    measures = {"step": step, "metrics": metrics}
+    measures = {"step": step, "metrics": metrics, "data": data}
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     if word not in (*measures, "-h", "--help", "--cfg"):
         raise BgrError(
             "bgr bench needs to know what to measure",
-            "bgr bench step [key=value ...], or bgr bench metrics",
+            "bgr bench step [key=value ...], bgr bench metrics, or bgr bench data",
         )
     if word in measures:
         del sys.argv[1]
@@ -36,6 +36,24 @@ def metrics(config: DictConfig) -> None:
             f"    bgr           gradient {g:6.2f}  connectivity {c:7.2f}\n"
             f"    ratio         {result.ratio:.2f}x, values agree to {result.difference:.0e} (relative)"
         )
+
+
+def data(config: DictConfig) -> None:
+    """Measure the way from files to training samples and print."""
+    from bgr.bench.data import FRAMES, bench_data, bench_manifest
+    from bgr.training.provenance import processor
+
+    result = bench_data((1080, 1920), [512, 512], config.rounds)
+    print(
+        f"1920x1080 JPEG (q 95, {result.kilobytes:.0f} kB) foreground, matte and background -> 512x512 "
+        f"sample, one core ({processor()})\n"
+        f"  decoding all three   {result.decoding:6.1f} ms (the floor: OpenCV, full size)\n"
+        f"  worker stage         {result.worker:6.1f} ms: {result.ratio:.2f}x decoding, "
+        f"{1e3 / result.worker:.0f} samples/s a core\n"
+        f"  batch stage          {result.batch:6.1f} ms on this core; runs on the training device"
+    )
+    opened, megabytes = bench_manifest()
+    print(f"manifest of {FRAMES:,} samples: opens in {opened:.0f} ms, takes {megabytes:.0f} MB")
 
 
 def step(config: DictConfig) -> None:

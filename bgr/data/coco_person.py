@@ -1,12 +1,8 @@
 """COCO photos with the mask of their people, read from the annotations as distributed."""
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from pycocotools import mask as coco_mask
 
 from bgr.data.backgrounds import Pairing
 from bgr.data.dataset import Split, seeded_split
@@ -15,7 +11,8 @@ from bgr.data.pair_dataset import PairDataset
 from bgr.data.pairs import Pair
 from bgr.data.warps import resized
 from bgr.errors import BgrError
-from bgr.io.images import ImageArray, read_image
+from bgr.io.coco import covered, read_photos, region, union
+from bgr.io.images import ImageArray, image_size, read_image
 
 
 class CocoPersonDataset(PairDataset):
@@ -62,8 +59,8 @@ class CocoPersonDataset(PairDataset):
     ) -> None:
         photos = photos_with(Path(annotations), category, smallest)
         part = seeded_split(photos, split, fractions, split_seed)
-        pairs = [Pair(Path(root) / photo["file_name"], Path(annotations)) for photo, _ in part]
-        self.masks = [mask for _, mask in part]
+        pairs = [Pair(Path(root) / file, None) for file, _ in part]
+        self.runs = [runs for _, runs in part]
         pools = [Path(backgrounds)] if backgrounds is not None else []
         super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing)
 
@@ -71,58 +68,30 @@ class CocoPersonDataset(PairDataset):
         return [pair.image for pair in self.pairs] + self.pool.files
 
     def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
-        colours = read_image(self.pairs[index].image, self.person_enough)
-        mask = coco_mask.decode(self.masks[index]) * np.uint8(255)
-        return colours, {"alpha": resized(mask[..., None], *colours.shape[:2])[..., 0]}
+        photo, runs = self.pairs[index].image, self.runs[index]
+        height, width = image_size(photo)
+        if [height, width] != list(runs["size"]):
+            raise BgrError(
+                f"{photo} is {width}x{height} (WxH)",
+                f"{runs['size'][1]}x{runs['size'][0]}, as its annotations say",
+                "use the photos that the annotations were made for",
+            )
+        colours = read_image(photo, self.person_enough)
+        return colours, {"alpha": resized(region(runs), *colours.shape[:2])}
 
 
 def photos_with(
     annotations: Path, category: str, smallest: float
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Photos that show a category, with the run lengths of its union, sorted by file name.
+) -> list[tuple[str, dict[str, Any]]]:
+    """Photos that show a category and no crowd of it, with the run lengths of its union, by name.
 
     Raises:
-        BgrError: the file is missing, damaged, of another format, or has no such category.
+        BgrError: the file cannot be read, or has no such category, or a region of it is damaged.
     """
-    try:
-        content = json.loads(annotations.read_text(encoding="utf-8"))
-        named = {entry["name"]: entry["id"] for entry in content["categories"]}
-        photos = {entry["id"]: entry for entry in content["images"]}
-        instances = content["annotations"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BgrError(
-            f"cannot read {annotations}: {error!r}",
-            "instances of COCO: images, annotations and categories",
-            "check data.annotations",
-        ) from error
-    if category not in named:
-        raise BgrError(f"no category {category!r} in {annotations}", f"one of {', '.join(named)}")
-    found: dict[int, list[dict[str, Any]]] = {}
-    crowds = set()
-    for instance in instances:
-        if instance["category_id"] == named[category]:
-            found.setdefault(instance["image_id"], []).append(instance)
-            if instance["iscrowd"]:
-                crowds.add(instance["image_id"])
-    pairs = []
-    for number in found.keys() - crowds:
-        photo = photos[number]
-        mask = run_lengths(found[number], photo["height"], photo["width"])
-        if coco_mask.area(mask) >= smallest * photo["height"] * photo["width"]:
-            pairs.append((photo, mask))
-    return sorted(pairs, key=lambda pair: str(pair[0]["file_name"]))
-
-
-def run_lengths(instances: Sequence[dict[str, Any]], height: int, width: int) -> dict[str, Any]:
-    """Union of instances, polygons or run lengths, as compressed run lengths."""
-    parts = []
-    for instance in instances:
-        shape = instance["segmentation"]
-        if isinstance(shape, list):
-            parts += coco_mask.frPyObjects(shape, height, width)
-        elif isinstance(shape["counts"], list):
-            parts.append(coco_mask.frPyObjects(shape, height, width))
-        else:
-            parts.append(shape)
-    union: dict[str, Any] = coco_mask.merge(parts)
-    return union
+    found = []
+    for photo in read_photos(annotations, category):
+        if photo.objects and not photo.crowds:
+            runs = union(photo.objects, photo.size)
+            if covered(runs) > max(smallest, 0):
+                found.append((photo.file, runs))
+    return sorted(found, key=lambda pair: pair[0])

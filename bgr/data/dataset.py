@@ -77,14 +77,13 @@ class MattingDataset(Dataset[dict[str, Any]]):
         epoch, index = divmod(position, len(self))
         key = [self.seed, get_args(Split).index(self.split), epoch, index]
         rng = np.random.default_rng(key)
-        warped = self._warp(self.sample(index, rng), rng)
-        item: dict[str, Any] = {k: _to_tensor(v) for k, v in warped.items()}
+        item: dict[str, Any] = self._warp(self.sample(index, rng), rng)
         item["name"] = self.name(index)
         if self.split == "train":
             item["seed"] = int(rng.integers(2**62))
         return item
 
-    def _warp(self, arrays: dict[str, ImageArray], rng: np.random.Generator) -> dict[str, Any]:
+    def _warp(self, arrays: dict[str, ImageArray], rng: np.random.Generator) -> dict[str, Tensor]:
         """Warp what was in front of the camera by one geometry, and each background by its own."""
         person = {k: v for k, v in arrays.items() if not k.endswith("_background")}
         merged = cv2.merge(list(person.values()))
@@ -96,17 +95,18 @@ class MattingDataset(Dataset[dict[str, Any]]):
             stack = self.geometry.photo(stack, rng)
         else:
             stack = self.geometry.person(stack, rng)
-        ends = np.cumsum([v.shape[2] if v.ndim == 3 else 1 for v in person.values()])
-        warped = dict(zip(person, np.split(stack, ends[:-1], axis=2), strict=True))
+        widths = [v.shape[2] if v.ndim == 3 else 1 for v in person.values()]
+        warped = dict(zip(person, _to_tensor(stack).split(widths), strict=True))  # type: ignore[no-untyped-call]
         if "trimap" in warped:
             warped["trimap"] = _three_valued(warped["trimap"])
         for key, pixels in arrays.items():
             if key in person:
                 continue
             if self.geometry is None:
-                warped[key] = covering(pixels, self.height, self.width)
+                background = covering(pixels, self.height, self.width)
             else:
-                warped[key] = self.geometry.background(pixels, rng)
+                background = self.geometry.background(pixels, rng)
+            warped[key] = _to_tensor(background)
         return warped
 
     def sides(self, detail: float) -> tuple[int, int] | None:
@@ -168,12 +168,15 @@ def seeded_split(
     return part
 
 
-def _three_valued(trimap: ImageArray) -> ImageArray:
+def _three_valued(trimap: Tensor) -> Tensor:
     """0, 128 and 255 again after an interpolation."""
-    known = np.where(trimap < 64, 0, 255).astype(np.uint8)
-    return np.where((trimap >= 64) & (trimap < 192), np.uint8(128), known)
+    levels = torch.tensor([0, 128, 255], dtype=torch.uint8)
+    return levels[torch.bucketize(trimap, torch.tensor([63, 191]))]
 
 
 def _to_tensor(array: ImageArray) -> Tensor:
     """(H, W, C) uint8 array to (C, H, W) uint8 tensor."""
-    return torch.from_numpy(np.stack(cv2.split(array)))
+    height, width, channels = array.shape
+    tensor = torch.empty((channels, height, width), dtype=torch.uint8)
+    cv2.split(np.ascontiguousarray(array), list(tensor.numpy()))
+    return tensor

@@ -152,10 +152,16 @@ class AffineGeometry:
 
     def person(self, pixels: ImageArray, rng: np.random.Generator) -> ImageArray:
         pixels, matrix = self._draw(pixels, self.person_scale, rng)
-        colour, mattes = pixels[..., :3], pixels[..., 3:]  # colour goes on where alpha ends
-        borders = ((colour, cv2.BORDER_REPLICATE), (mattes, cv2.BORDER_CONSTANT))
-        parts = [warped(part, matrix, self.height, self.width, border) for part, border in borders]
-        return np.concatenate(parts, axis=2)
+        made = warped(pixels, matrix, self.height, self.width, cv2.BORDER_CONSTANT)
+        # Pixels that the file covers in part would be a dark line around a person cut off by its edge.
+        bottom, right = pixels.shape[0] - 1, pixels.shape[1] - 1
+        corners = (
+            np.array([[0, 0, 1], [right, 0, 1], [right, bottom, 1], [0, bottom, 1]]) @ matrix.T
+        )
+        inner = corners - 2 * np.sign(corners - corners.mean(axis=0))
+        inside = np.zeros((self.height, self.width), np.uint8)
+        cv2.fillConvexPoly(inside, inner.round().astype(np.int32), 255)
+        return np.asarray(cv2.copyTo(made, inside), np.uint8)
 
     background = photo
 

@@ -117,9 +117,7 @@ class PairDataset(MattingDataset):
         mattes = {key: read_alpha(path, self.person_enough) for key, path in files.items()}
         height, width = min(array.shape[:2] for array in (colours, *mattes.values()))
         # Only JPEGs are decoded at less than full size; the others follow.
-        mattes = {
-            key: resized(array[..., None], height, width)[..., 0] for key, array in mattes.items()
-        }
+        mattes = {key: resized(array, height, width) for key, array in mattes.items()}
         return resized(colours, height, width), mattes
 
 

@@ -36,9 +36,11 @@ def covering(pixels: ImageArray, height: int, width: int) -> ImageArray:
 
 
 def resized(pixels: ImageArray, height: int, width: int) -> ImageArray:
-    """Resize (H, W, C) uint8; area average when shrinking, bilinear when enlarging."""
+    """Resize (H, W) or (H, W, C) uint8; area average when shrinking, bilinear when enlarging."""
     if pixels.shape[:2] == (height, width):
         return pixels
+    if pixels.ndim == 2:
+        return resized(pixels[..., None], height, width)[..., 0]
     shrinks = pixels.shape[0] * pixels.shape[1] > height * width
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     parts = [  # OpenCV averages areas of at most four channels at a time

@@ -30,14 +30,15 @@ def list_images(folder: Path) -> list[Path]:
 def walk_images(folder: Path) -> list[Path]:
     """Image files in a folder and below, sorted by path; hidden files and folders are left out.
 
-    Linked folders are entered, each real folder once, so that a loop of links ends.
+    Linked folders are entered, each real folder once and none that holds this one, so that a loop of
+    links ends.
 
     Raises:
         BgrError: the folder does not exist or holds no image.
     """
     check_folder(folder)
     files: list[Path] = []
-    entered = {folder.resolve()}
+    entered = {folder.resolve(), *folder.resolve().parents}
     for here, below, names in os.walk(folder, followlinks=True):
         resolved = {name: (Path(here) / name).resolve() for name in sorted(below)}
         below[:] = [n for n, real in resolved.items() if real not in entered and n[0] != "."]

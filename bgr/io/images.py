@@ -8,6 +8,8 @@ at a half, a quarter or an eighth of the size in less still.
 """
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ ImageArray = NDArray[np.uint8]
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _TRANSPOSED_ORIENTATIONS = (5, 6, 7, 8)
 _ORIENTATION_TAG = 0x0112
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 _END_OF_JPEG = b"\xff\xd9"
 # OpenCV's flags for a reduced size in RGB order are those of grey with the bit of RGB added.
 _REDUCED_GREY = {
@@ -111,14 +114,20 @@ def image_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def write_image(path: Path, pixels: ImageArray) -> None:
+def write_image(path: Path, pixels: ImageArray, quality: int = 95) -> None:
     """Write (H, W), (H, W, 3) or (H, W, 4) uint8 atomically; the suffix chooses the format.
+
+    Args:
+        path: the file.
+        pixels: what to write.
+        quality: of JPEG and WebP, 1 to 100; other formats lose nothing.
 
     Raises:
         BgrError: the disk is full or the folder is not writable.
     """
+    format = Image.registered_extensions()[path.suffix.lower()]
     with atomic_write(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format=Image.registered_extensions()[path.suffix])
+        Image.fromarray(pixels).save(temporary, format=format, quality=quality)
 
 
 def to_uint8(x: NDArray[np.floating[Any]]) -> ImageArray:
@@ -150,7 +159,7 @@ class _Opened:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.file.close()
-        if isinstance(error, (OSError, SyntaxError, ValueError)):
+        if isinstance(error, DECODING_ERRORS):
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> BgrError:

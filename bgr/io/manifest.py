@@ -96,7 +96,10 @@ class Manifest(Sequence[Row]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         line = self.rows[index] + 1
-        row: Row = json.loads(self.lines[self.starts[line] : self.starts[line + 1]])
+        try:
+            row: Row = json.loads(self.lines[self.starts[line] : self.starts[line + 1]])
+        except ValueError as error:
+            raise self._damaged(f"line {line + 1}: {error}") from error
         return row
 
     def __getstate__(self) -> dict[str, Any]:
