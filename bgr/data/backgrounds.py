@@ -31,7 +31,7 @@ class BackgroundPool:
     def __init__(self, sources: Sequence[Path], pairing: Pairing, size: tuple[int, int]) -> None:
         if pairing not in get_args(Pairing):
             raise BgrError(f"data.pairing is {pairing!r}", " or ".join(get_args(Pairing)))
-        self.files = [file for source in sources for file in _files(source)]
+        self.files = [file for source in sources for file in background_files(source)]
         self.pairing = pairing
         self.size = size
 
@@ -57,7 +57,12 @@ class BackgroundPool:
         return read_image(self.files[chosen], at_least)
 
 
-def _files(source: Path) -> list[Path]:
+def background_files(source: Path) -> list[Path]:
+    """Images of a folder, or those that a text file lists one a line.
+
+    Raises:
+        BgrError: the source is missing or empty.
+    """
     if source.suffix != ".txt":
         return list_images(source)
     if not source.is_file():

@@ -84,8 +84,9 @@ class MattingDataset(Dataset[dict[str, Any]]):
         return item
 
     def _warp(self, arrays: dict[str, ImageArray], rng: np.random.Generator) -> dict[str, Tensor]:
-        """Warp what was in front of the camera by one geometry, and each background by its own."""
-        person = {k: v for k, v in arrays.items() if not k.endswith("_background")}
+        """Warp what one camera saw by one geometry, and each background to be composited by its own."""
+        apart = ("target_background", *(() if "image" in arrays else ("captured_background",)))
+        person = {k: v for k, v in arrays.items() if k not in apart}
         merged = cv2.merge(list(person.values()))
         # Of a single channel, OpenCV drops the axis.
         stack = np.asarray(merged.reshape(*merged.shape[:2], -1), np.uint8)
@@ -169,9 +170,9 @@ def seeded_split(
 
 
 def _three_valued(trimap: Tensor) -> Tensor:
-    """0, 128 and 255 again after an interpolation."""
+    """0, 128 and 255 again after an interpolation; what mixes with the unknown is unknown."""
     levels = torch.tensor([0, 128, 255], dtype=torch.uint8)
-    return levels[torch.bucketize(trimap, torch.tensor([63, 191]))]
+    return levels[torch.bucketize(trimap, torch.tensor([2, 252]))]
 
 
 def _to_tensor(array: ImageArray) -> Tensor:

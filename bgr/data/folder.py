@@ -21,7 +21,8 @@ class FolderDataset(PairDataset):
     """Photos and mattes from one or more folders.
 
     A root holds `image/` and `alpha/` (or `mask/`) with files paired by stem, or RGBA files alone. It
-    may hold `background/`, a pool of images without people. With folders `train/`, `val/`, `test/` of
+    may hold `captured_background/`, the empty room of each photo by the same stem, and `background/`, a
+    pool of images without people. With folders `train/`, `val/`, `test/` of
     that same form the splits are those, and so are those of a manifest that
     `python -m data_tools split` wrote; otherwise each root is split by a seeded shuffle.
 
@@ -107,4 +108,7 @@ def find_pairs(folder: Path, mattes: bool = True) -> list[Pair]:
     alphas = next((folder / n for n in ("alpha", "mask") if (folder / n).is_dir()), None)
     if alphas is None:
         raise BgrError(f"{folder} has image/ but neither alpha/ nor mask/", CONTRACT)
-    return paired_by_stem(list_images(folder / "image"), alphas)
+    captured = folder / "captured_background"
+    return paired_by_stem(
+        list_images(folder / "image"), alphas, captured if captured.is_dir() else None
+    )

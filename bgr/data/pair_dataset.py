@@ -11,6 +11,7 @@ from bgr.data.dataset import MattingDataset, Split
 from bgr.data.geometry import Geometry
 from bgr.data.pairs import ManifestPairs, Pair, check_sizes
 from bgr.data.warps import covering, resized
+from bgr.errors import BgrError
 from bgr.io.images import ImageArray, read_alpha, read_image, read_rgba
 
 Kind = Literal["photo", "cutout"]
@@ -26,7 +27,8 @@ class PairDataset(MattingDataset):
 
     Cut-outs are always composited, and so are photos for a model that needs a background. Other photos
     are, in the train split only, for a share of the draws. The background comes from a pool, or is
-    generated when there is no pool and one is needed.
+    generated when there is no pool and one is needed. Photos with a captured background of their own
+    are given as they are.
 
     Args:
         pairs: the photos and mattes of this split.
@@ -61,11 +63,15 @@ class PairDataset(MattingDataset):
         super().__init__(split, size, seed, geometry, needs)
         self.pairs = pairs
         self.pool = BackgroundPool(backgrounds, pairing, (self.height, self.width))
+        if not len(pairs):
+            raise BgrError(f"the {split} split is empty", "at least one sample", "change the split")
         # All samples of a dataset have the same keys, so that they collate.
-        wants_background = bool(self.needs & {"captured_background", "target_background"})
-        self.composites = kind == "cutout" or wants_background
+        wanted = self.needs & {"captured_background", "target_background"}
+        self.has_rooms = wanted == {"captured_background"} and bool(pairs[0].captured_background)
+        self.composites = kind == "cutout" or (bool(wanted) and not self.has_rooms)
         self.photos_alone = kind == "photo" and not uses_mattes(self.needs)
-        self.share = composite if split == "train" and self.pool.files else 0.0
+        mixes = split == "train" and bool(self.pool.files) and not self.has_rooms
+        self.share = composite if mixes else 0.0
         detail = person_detail = 1.0
         if self.geometry is not None:
             detail, person_detail = self.geometry.detail, self.geometry.person_detail
@@ -103,22 +109,28 @@ class PairDataset(MattingDataset):
         return arrays
 
     def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
-        """Colours of a sample, (H, W, 3), and its `alpha` and, if there is one, `trimap`, (H, W)."""
+        """Colours of a sample, (H, W, 3), and what belongs to it, of the same size.
+
+        That is `alpha` and, where there is one, `trimap`, (H, W), and `captured_background`, (H, W, 3).
+        """
         pair = self.pairs[index]
         if pair.alpha is None:
             colours, alpha = read_rgba(pair.image)
             return colours, {"alpha": alpha}
-        files = {"alpha": pair.alpha}
+        files = {"image": pair.image, "alpha": pair.alpha}
         if pair.trimap is not None and "trimap" in self.needs:
             files["trimap"] = pair.trimap
-        for matte in files.values():
-            check_sizes(pair.image, matte)
-        colours = read_image(pair.image, self.person_enough)
-        mattes = {key: read_alpha(path, self.person_enough) for key, path in files.items()}
-        height, width = min(array.shape[:2] for array in (colours, *mattes.values()))
+        if self.has_rooms and pair.captured_background is not None:
+            files["captured_background"] = pair.captured_background
+        arrays = {}
+        for key, path in files.items():
+            check_sizes(pair.image, path)
+            read = read_alpha if key in ("alpha", "trimap") else read_image
+            arrays[key] = read(path, self.person_enough)
         # Only JPEGs are decoded at less than full size; the others follow.
-        mattes = {key: resized(array, height, width) for key, array in mattes.items()}
-        return resized(colours, height, width), mattes
+        height, width = min(array.shape[:2] for array in arrays.values())
+        arrays = {key: resized(array, height, width) for key, array in arrays.items()}
+        return arrays.pop("image"), arrays
 
 
 def composited(foreground: ImageArray, background: ImageArray, alpha: ImageArray) -> ImageArray:

@@ -17,18 +17,21 @@ class Pair(NamedTuple):
         image: the file, which may have the matte as its alpha channel.
         alpha: matte of the same size; None where it is the image's own alpha channel.
         trimap: trimap of the same size; None where it is derived from the matte.
+        captured_background: the empty room of the photo, of the same size; None where there is none.
     """
 
     image: Path
     alpha: Path | None
     trimap: Path | None = None
+    captured_background: Path | None = None
 
 
 class ManifestPairs(Sequence[Pair]):
     """The samples of a manifest as pairs, made as they are asked for.
 
     Args:
-        manifest: rows with `image` or `foreground`, and with `alpha` and `trimap` where there are any.
+        manifest: rows with `image` or `foreground`, and with `alpha`, `trimap` and
+            `captured_background` where there are any.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -46,39 +49,54 @@ class ManifestPairs(Sequence[Pair]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = self.manifest[index]
-        alpha, trimap = (self.root / row[k] if k in row else None for k in ("alpha", "trimap"))
-        return Pair(
-            self.root / row["foreground" if "foreground" in row else "image"], alpha, trimap
-        )
+        keys = ("alpha", "trimap", "captured_background")
+        others = (self.root / row[key] if key in row else None for key in keys)
+        return Pair(self.root / row["foreground" if "foreground" in row else "image"], *others)
 
 
-def paired_by_stem(images: Sequence[Path], mattes: Path) -> list[Pair]:
-    """Images with the mattes of the same stem in a folder, in the order of the images.
+def paired_by_stem(
+    images: Sequence[Path], mattes: Path, captured: Path | None = None
+) -> list[Pair]:
+    """Images with the mattes (and captured backgrounds) of the same stem, in the order of the images.
 
     Raises:
-        BgrError: the folder holds no image, or an image has no matte.
+        BgrError: a folder holds no image, or an image has no partner in it.
     """
-    by_stem = {path.stem: path for path in list_images(mattes)}
+    alphas = partners(images, mattes, "matte")
+    rooms = [None] * len(images) if captured is None else partners(images, captured, "background")
+    return [
+        Pair(image, alpha, captured_background=room)
+        for image, alpha, room in zip(images, alphas, rooms, strict=True)
+    ]
+
+
+def partners(images: Sequence[Path], folder: Path, what: str) -> list[Path]:
+    """Files of a folder with the stems of some images, in the order of the images.
+
+    Raises:
+        BgrError: the folder holds no image, or an image has no partner in it.
+    """
+    by_stem = {path.stem: path for path in list_images(folder)}
     missing = [image.name for image in images if image.stem not in by_stem]
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise BgrError(
-            f"{len(missing)} of {len(images)} photos in {images[0].parent} have no matte: {shown}",
-            f"a file of the same stem in {mattes}",
-            "add the mattes or remove these photos",
+            f"{len(missing)} of {len(images)} photos in {images[0].parent} have no {what}: {shown}",
+            f"a file of the same stem in {folder}",
+            f"add the {what}s or remove these photos",
         )
-    return [Pair(image, by_stem[image.stem]) for image in images]
+    return [by_stem[image.stem] for image in images]
 
 
-def check_sizes(image: Path, matte: Path) -> None:
-    """Raise BgrError when a photo and its matte differ in size, by their headers."""
+def check_sizes(image: Path, other: Path) -> None:
+    """Raise BgrError when a photo and what belongs to it differ in size, by their headers."""
     height, width = image_size(image)
-    matte_height, matte_width = image_size(matte)
-    if (height, width) != (matte_height, matte_width):
+    other_height, other_width = image_size(other)
+    if (height, width) != (other_height, other_width):
         raise BgrError(
-            f"{matte} is {matte_width}x{matte_height}, {image} is {width}x{height} (WxH)",
-            "a matte of the same size as its photo, after EXIF rotation",
-            "export the matte again at the photo's size, or remove the pair",
+            f"{other} is {other_width}x{other_height}, {image} is {width}x{height} (WxH)",
+            "files of the same size as their photo, after EXIF rotation",
+            "export it again at the photo's size, or remove both",
         )
 
 
@@ -89,7 +107,8 @@ def check_headers(pairs: Sequence[Pair]) -> None:
         BgrError: a file is empty or not an image, or sizes differ.
     """
     for pair in pairs:
+        for other in pair[1:]:
+            if other is not None:
+                check_sizes(pair.image, other)
         if pair.alpha is None:
             image_size(pair.image)
-        else:
-            check_sizes(pair.image, pair.alpha)

@@ -81,7 +81,7 @@ class Videomatte240kDataset(PairDataset):
         return super().files()
 
     def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
-        colours, mattes, _ = self.pairs[index]
+        colours, mattes, *_ = self.pairs[index]
         if mattes is None or not is_video(colours.parent):
             return super().read(index)
         return read_frame(colours), {"alpha": np.ascontiguousarray(read_frame(mattes)[..., 0])}

@@ -25,11 +25,11 @@ def warped(
 
 
 def covering(pixels: ImageArray, height: int, width: int) -> ImageArray:
-    """The middle of (H, W, C) uint8 with the aspect of height x width, resized to that."""
+    """The middle of (H, W) or (H, W, C) uint8 with the aspect of height x width, resized to that."""
     factor = max(height / pixels.shape[0], width / pixels.shape[1])
     h, w = (
         min(n, max(1, round(m / factor)))
-        for n, m in zip(pixels.shape, (height, width), strict=False)
+        for n, m in zip(pixels.shape[:2], (height, width), strict=True)
     )
     top, left = (pixels.shape[0] - h) // 2, (pixels.shape[1] - w) // 2
     return resized(pixels[top : top + h, left : left + w], height, width)

@@ -19,7 +19,8 @@ class Clip:
         path: the file.
 
     Attributes:
-        frames: number of frames by the file's header, which may be off by a few.
+        frames: number of frames by the file's header, which may be off by a few; exact once `every`
+            has reached the end.
         size: height and width.
         rate: frames per second.
 
@@ -46,22 +47,25 @@ class Clip:
             )
         self._next = 0
 
-    def __iter__(self) -> Iterator[ImageArray]:
-        """All frames from the first, (H, W, 3) uint8 RGB.
+    def every(self, step: int = 1) -> Iterator[tuple[int, ImageArray]]:
+        """Number and pixels, (H, W, 3) uint8 RGB, of every `step`-th frame from the first.
 
         Raises:
             BgrError: the file ends well before the number of frames that its header names.
         """
         self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
         self._next = 0
-        while (frame := self._read()) is not None:
-            yield frame
+        while self._capture.grab():
+            if self._next % step == 0:
+                yield self._next, self._retrieved()
+            self._next += 1
         if self._next < self.frames - max(2, self.frames // 100):
             raise BgrError(
                 f"{self.path} ends after {self._next} of {self.frames} frames",
                 "a video that was copied completely",
                 "restore the file",
             )
+        self.frames = self._next
 
     def frame(self, index: int) -> ImageArray:
         """One frame, (H, W, 3) uint8 RGB; quickest in rising order.
@@ -74,16 +78,18 @@ class Clip:
             self._next = index
         while self._next < index and self._capture.grab():
             self._next += 1
-        frame = self._read() if self._next == index else None
-        if frame is None:
+        if self._next != index or not self._capture.grab():
             raise BgrError(f"cannot decode frame {index} of {self.path} ({self.frames} frames)")
-        return frame
-
-    def _read(self) -> ImageArray | None:
-        good, frame = self._capture.read()
-        if not good:
-            return None
         self._next += 1
+        return self._retrieved()
+
+    def _retrieved(self) -> ImageArray:
+        """Pixels of the frame that was grabbed last."""
+        good, frame = self._capture.retrieve()
+        if not good:
+            raise BgrError(
+                f"cannot decode frame {self._next} of {self.path}", fix="restore the file"
+            )
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -1,0 +1,94 @@
+"""Unpacks archives (zip, tar, tar.gz, tar.xz, tar.bz2) into a folder each, with nothing outside it.
+
+A member that would leave the folder, a link that points out of it, and a damaged archive stop the tool,
+and nothing is left of that archive. Killed and started again, archives that are done are left alone.
+"""
+
+import argparse
+import os
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from bgr.errors import BgrError
+from bgr.io.files import make_folder, write_error
+from data_tools.runner import progress_bar
+
+SUFFIXES = (".gz", ".xz", ".bz2", ".tar", ".tgz", ".zip")
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the command line and unpack."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_tools unpack",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("archives", type=Path, nargs="+", help="the files")
+    parser.add_argument("output", type=Path, help="folder that receives a folder for each of them")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    options = parser.parse_args(arguments)
+    for archive in options.archives:
+        name = archive.name
+        for suffix in SUFFIXES:
+            name = name.removesuffix(suffix)
+        target = options.output / name
+        if target.exists():
+            print(f"{target} is there already")
+        elif options.dry_run:
+            print(f"{archive} -> {target}")
+        else:
+            print(f"{unpack(archive, target)} members of {archive} -> {target}")
+
+
+def unpack(archive: Path, target: Path) -> int:
+    """Unpack an archive into a folder that appears when all of it is there.
+
+    Returns:
+        The number of members.
+
+    Raises:
+        BgrError: the archive is missing, damaged or of another kind, a member would leave the folder,
+            or the folder cannot be written.
+    """
+    make_folder(target.parent)
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        count = _into(archive, part)
+        os.replace(part, target)
+    except DAMAGE as error:
+        raise BgrError(
+            f"cannot unpack {archive}: {error}",
+            "an undamaged archive whose members stay inside it",
+            "download it again, and do not trust where it came from if it names paths outside",
+        ) from error
+    except OSError as error:
+        raise write_error(target, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return count
+
+
+def _into(archive: Path, folder: Path) -> int:
+    if not archive.is_file():
+        raise BgrError(f"no file {archive}", "an archive", "check the path")
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped, progress_bar() as bar:
+            members = zipped.infolist()
+            for member in bar.track(members, description=archive.name):
+                if not (folder / member.filename).resolve().is_relative_to(folder.resolve()):
+                    raise ValueError(f"member {member.filename!r} is outside the folder")
+                zipped.extract(member, folder)
+            return len(members)
+    with open(archive, "rb") as raw, tarfile.open(fileobj=raw) as tar, progress_bar() as bar:
+        count = 0
+        task = bar.add_task(archive.name, total=archive.stat().st_size)
+        for entry in tar:
+            tar.extract(entry, folder, filter="data")
+            bar.update(task, completed=raw.tell())
+            count += 1
+    return count
