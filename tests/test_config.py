@@ -97,8 +97,8 @@ def test_every_interpolation_resolves() -> None:
     for experiment in sorted((CONF / "experiment").glob("*.yaml")):
         overrides = [f"experiment={experiment.stem}", "paths.output_dir=/run", "init=/run"]
         overrides += ["paths.model=any"]
-        if "root" in compose("train", overrides=overrides).data.keys():  # noqa: SIM118
-            overrides += ["data.root=/photos", "data.backgrounds=/rooms"]
+        keys = compose("train", overrides=overrides).data.keys()
+        overrides += [f"data.{key}=/photos" for key in ("root", "backgrounds") if key in keys]
         for logger in ("csv", "wandb", "tensorboard"):
             config = compose("train", overrides=[*overrides, f"logger={logger}"])
             monitor = plain(config)["callbacks"]["best"]["monitor"]

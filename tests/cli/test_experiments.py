@@ -1,12 +1,13 @@
 """Every experiment of conf/ runs: two steps each, on data of the layout it expects."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Answer
-from tests.data.test_folder import write_aisegment
+from tests.data.layouts import WRITERS, subjects_of
 
 QUICK = [
     "trainer.fast_dev_run=true",
@@ -41,6 +42,21 @@ STAGES: list[list[tuple[str, list[str]]]] = [  # each later stage starts from th
 ]
 
 
+def data_of(experiment: str, portraits: Path, root: Path) -> list[str]:
+    """Writes portraits in the layout of an experiment's data set; gives the overrides it needs."""
+    text = (CONF / f"{experiment}.yaml").read_text()
+    found = re.search(r"override /data: (\w+)", text)
+    if found is None:  # what it is based on says it
+        base = re.search(r"^  - (\w+)$", text, re.MULTILINE)
+        assert base is not None
+        return data_of(base[1], portraits, root)
+    root.mkdir()
+    overrides = [f"data.root={root}", *WRITERS[found[1]](root, subjects_of(portraits))]
+    if "backgrounds: ???" in text:
+        overrides.append(f"data.backgrounds={portraits / 'image'}")
+    return overrides
+
+
 @pytest.mark.parametrize("stages", STAGES, ids=lambda stages: stages[-1][0])
 def test_stages(
     stages: list[tuple[str, list[str]]],
@@ -49,15 +65,13 @@ def test_stages(
     tmp_path: Path,
 ) -> None:
     """One epoch of two steps, without the published weights, which are not here."""
-    write_aisegment(portraits, tmp_path / "ai")
     started: list[str] = []
+    data = data_of(stages[0][0], portraits, tmp_path / "data")
     for name, changes in stages:
-        root = tmp_path / "ai" if name.startswith("fcn") else portraits
         short = ["trainer.max_epochs=1"] if name != "fcn_resnet_pretrained" else []
         code, out, err = bgr(
-            "train", f"experiment={name}", f"data.root={root}", f"data.backgrounds={portraits}/image",
-            "trainer.accelerator=cpu", "loader.workers=0", "loader.batch_size=4", "size=[32,32]",
-            *short, *changes, *started,
+            "train", f"experiment={name}", *data, "trainer.accelerator=cpu", "loader.workers=0",
+            "loader.batch_size=4", "size=[32,32]", *short, *changes, *started,
         )  # fmt: skip
         assert code == 0, err
         (folder,) = (tmp_path / "runs").glob(f"*_{name}")
@@ -99,18 +113,16 @@ def test_two_stages_of_the_paper(
     bgr: Callable[..., Answer], portraits: Path, tmp_path: Path
 ) -> None:
     """The second stage starts from the folder of the first."""
-    write_aisegment(portraits, tmp_path / "ai")
+    data = data_of("portrait_aisegment", portraits, tmp_path / "ai")
     short = [a for a in QUICK if "fast" not in a] + ["trainer.max_steps=2"]
-    code, _, err = bgr(
-        "train", "experiment=portrait_aisegment", f"data.root={tmp_path / 'ai'}", *short
-    )
+    code, _, err = bgr("train", "experiment=portrait_aisegment", *data, *short)
     assert code == 0, err
     (first,) = (tmp_path / "runs").glob("*_portrait_aisegment")
     code, _, err = bgr(
         "train",
         "experiment=portrait_finetune_pfcn",
         f"init={first}",
-        f"data.root={portraits}",
+        *data_of("portrait_finetune_pfcn", portraits, tmp_path / "pfcn"),
         *QUICK,
     )
     assert code == 0, err
