@@ -264,3 +264,23 @@ def test_default_is_better_than_the_paper_on_real_stills(real_data: Path) -> Non
         alpha, paper = difference_key(picture, key, Settings())[0], paper_alpha(picture)
         assert mean_difference(alpha, true) < min(8, mean_difference(paper, true))
         assert overlap(alpha, true) > max(0.97, overlap(paper, true))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("screen", ["green", "blue"])
+def test_default_is_better_than_the_paper_on_fur(screen: str, real_data: Path) -> None:
+    """A true matte over a screen that is lit unevenly and noisy."""
+    folder = real_data / "trimap_matting"
+    true = read_alpha(folder / "alpha" / "lemur.png") / 255
+    colours = read_image(folder / "foreground" / "lemur.png")
+    height, width = true.shape
+    light = np.linspace(0.7, 1.15, width)[None, :] * np.linspace(1, 0.85, height)[:, None]
+    lit = light[..., None] * SCREENS[screen]
+    noise = np.random.default_rng(0).normal(0, 3, colours.shape)
+    picture = true[..., None] * colours + (1 - true[..., None]) * lit + noise
+    picture = picture.clip(0, 255).astype(np.uint8)
+    key = key_colour([picture])
+    assert key is not None
+    alpha, paper = difference_key(picture, key, Settings())[0], paper_alpha(picture)
+    assert mean_difference(alpha, true) < min(7, mean_difference(paper, true))
+    assert overlap(alpha, true) > max(0.99, overlap(paper, true))
