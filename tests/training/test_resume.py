@@ -11,7 +11,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from bgr.data.augment import PhotometricAugment
 from bgr.data.datamodule import DataModule
-from bgr.data.geometry import PortraitGeometry
+from bgr.data.folder import FolderDataset
+from bgr.data.geometry import AffineGeometry, PortraitGeometry
+from bgr.data.mismatch import CapturedMismatch
 from bgr.data.synthetic import SyntheticDataset
 from bgr.evaluation.evaluator import Evaluator
 from bgr.models.mobile_deeplab import MobileDeepLabV3
@@ -53,8 +55,12 @@ def run(
     stop: pl.Callback | None = None,
     resume: bool = False,
     accumulate: int = 1,
+    photos: Path | None = None,
 ) -> PortraitSystem:
-    """Three epochs of a network with dropout and BatchNorm, under a one-cycle schedule."""
+    """Three epochs of a network with dropout and BatchNorm, under a one-cycle schedule.
+
+    On drawn people, or on photos composited, augmented and cropped in every way there is.
+    """
     pl.seed_everything(5, verbose=False)
     weights = {"l1": 1.0, "cross_entropy": 1.0, "gradient": 1.0}
     system = PortraitSystem(MobileDeepLabV3(0.35), weights, lr=1e-3, schedule="one_cycle")
@@ -64,6 +70,24 @@ def run(
         "val": SyntheticDataset("val", (32, 32), val_length=3),
     }
     data = DataModule(datasets, batch_size=4, workers=workers, augment=PhotometricAugment())
+    if photos is not None:
+        needs = ("image", "alpha", "captured_background")
+        affine = AffineGeometry((32, 32))
+        datasets["train"] = FolderDataset(
+            str(photos), "train", (32, 32), geometry=affine, needs=needs
+        )
+        augment = PhotometricAugment(0.2, 0.1, blur=0.3, sharpen=0.3, motion=0.3)
+        data = DataModule(
+            datasets,
+            2,
+            workers,
+            5,
+            augment,
+            CapturedMismatch(),
+            (0.01, 0.1),
+            0.5,
+            (*needs, "trimap"),
+        )
     evaluator = Evaluator({"mad": "rvm"}, "val/mad", "min")
     callbacks = [GracefulStop(str(folder)), Validation(evaluator)]
     last = ModelCheckpoint(str(folder), "last", every_n_epochs=1, enable_version_counter=False)
@@ -96,6 +120,18 @@ def test_stopped_and_resumed_is_bit_equal(tmp_path: Path, stop_at: int, workers:
         run(tmp_path / "parts", workers, SignalAt(stop_at))
     assert stopped.value.exit_code == 143
     resumed = run(tmp_path / "parts", workers, resume=True)
+    assert same_weights(whole, resumed)
+    assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("stop_at", [3, 6])
+def test_composited_photos_go_on_where_they_were(
+    tmp_path: Path, portraits: Path, stop_at: int
+) -> None:
+    whole = run(tmp_path / "whole", photos=portraits)
+    with pytest.raises(Stopped):
+        run(tmp_path / "parts", 2, SignalAt(stop_at), photos=portraits)
+    resumed = run(tmp_path / "parts", 1, resume=True, photos=portraits)
     assert same_weights(whole, resumed)
     assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
 
