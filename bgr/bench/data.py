@@ -27,7 +27,7 @@ FILES = 8  # of each kind
 SAMPLES = 16  # a round
 CLIPS, FRAMES = 484, 240_709  # of VideoMatte240K
 # Shares of BackgroundMattingV2, as in conf/augment/bgmv2.yaml; the rest are the classes' defaults.
-AUGMENT = PhotometricAugment(0.15, 0.05, blur=0.1, sharpen=0.1, noise=0.03, noise_share=0.4)
+AUGMENT = PhotometricAugment(0.15, 0.0, 0.05, blur=0.1, sharpen=0.1, noise=0.03, noise_share=0.4)
 
 
 @dataclass
@@ -36,6 +36,7 @@ class DataBench:
 
     Attributes:
         decoding: of reading foreground, matte and background at full size, and no more.
+        reading: of decoding them as large as the sample needs.
         worker: of what a loader process does: reading, warping, stacking.
         batch: of what happens on the batch: cropping, augmentation, compositing.
         ratio: worker / decoding, the median over the rounds.
@@ -43,6 +44,7 @@ class DataBench:
     """
 
     decoding: float
+    reading: float
     worker: float
     batch: float
     ratio: float
@@ -59,7 +61,7 @@ def bench_data(frame: tuple[int, int], size: Sequence[int], rounds: int) -> Data
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    times: dict[str, list[float]] = {"decoding": [], "worker": [], "batch": []}
+    times: dict[str, list[float]] = {"decoding": [], "reading": [], "worker": [], "batch": []}
     try:
         with tempfile.TemporaryDirectory() as name:
             pairs = write_frames(Path(name), frame)
@@ -81,13 +83,16 @@ def bench_data(frame: tuple[int, int], size: Sequence[int], rounds: int) -> Data
                 read_alpha(pair.alpha)
                 read_image(backgrounds[index % FILES])
 
+            def read(index: int) -> None:
+                dataset.sample(index % FILES, np.random.default_rng(index))
+
             def augment(index: int) -> None:
                 collated = default_collate([items[index % SAMPLES]])
                 compose(collated, NEEDS, AUGMENT, CapturedMismatch(), smallest_crop=0.5)
 
             items = [dataset[index] for index in range(SAMPLES)]
             kilobytes = statistics.mean(f.stat().st_size / 1024 for f in backgrounds)
-            stages = dict(zip(times, (decode, dataset.__getitem__, augment), strict=True))
+            stages = dict(zip(times, (decode, read, dataset.__getitem__, augment), strict=True))
             for number in track(range(rounds + 1), "measuring", transient=True):
                 for name, stage in stages.items():
                     milliseconds = milliseconds_of(stage, number)

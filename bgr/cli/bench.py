@@ -49,6 +49,7 @@ def data(config: DictConfig) -> None:
         f"sample, one core ({processor()})\n"
         f"  decoding all three   {result.decoding:6.1f} ms (the floor: OpenCV, full size)\n"
         f"  worker stage         {result.worker:6.1f} ms: {result.ratio:.2f}x decoding, "
+        f"{result.reading / result.worker:.0%} of it decoding; "
         f"{1e3 / result.worker:.0f} samples/s a core\n"
         f"  batch stage          {result.batch:6.1f} ms on this core; runs on the training device"
     )

@@ -10,7 +10,6 @@ from rich.console import Console
 from torch.utils.data import default_collate
 
 from bgr.cli import assemble
-from bgr.cli.assemble import build_datasets, build_evaluator, checkpoint_path
 from bgr.cli.evaluate import evaluate_run
 from bgr.config import build, plain
 from bgr.data.compose import compose
@@ -39,8 +38,8 @@ def run_training(config: DictConfig, folder: Path) -> float:
         raise BgrError(f"trainer.devices is {config.trainer.devices}", "1: a run uses one device")
     pl.seed_everything(config.seed, verbose=False)
     system = build_system(config)
-    evaluator = build_evaluator(config, system)
-    datasets = build_datasets(config, [system])
+    evaluator = assemble.build_evaluator(config, system)
+    datasets = assemble.build_datasets(config, [system])
     data: DataModule = build(
         config.loader,
         datasets=datasets,
@@ -55,7 +54,7 @@ def run_training(config: DictConfig, folder: Path) -> float:
         machine.apply_numerics(network, numerics, device)
     if config.compile:
         system.network.compile()
-    resume = checkpoint_path(config.run, "last") if config.run else None
+    resume = assemble.checkpoint_path(config.run, "last") if config.run else None
     if resume is not None:
         load_weights(system, resume)
     try_one_sample(system, datasets["val"])

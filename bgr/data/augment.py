@@ -31,8 +31,9 @@ class PhotometricAugment:
     composited image last. Targets of super-resolution are derived before the noise.
 
     Args:
-        jitter: brightness is shifted by at most this, contrast, saturation and gamma are multiplied by
-            factors in [1 - jitter, 1 + jitter].
+        jitter: brightness is shifted by at most this, contrast and saturation are multiplied by factors
+            in [1 - jitter, 1 + jitter].
+        gamma: the exponent is in [1 - gamma, 1 + gamma].
         hue: hue is turned by at most this share of the circle.
         blur: share of pictures that are blurred by a box of 3 to 9 pixels.
         sharpen: share of pictures that are sharpened.
@@ -47,6 +48,7 @@ class PhotometricAugment:
     def __init__(
         self,
         jitter: float = 0.2,
+        gamma: float = 0.2,
         hue: float = 0.0,
         blur: float = 0.0,
         sharpen: float = 0.0,
@@ -55,6 +57,7 @@ class PhotometricAugment:
         noise_share: float = 1.0,
     ) -> None:
         self.jitter = jitter
+        self.gamma = gamma
         self.hue = hue
         self.blur = blur
         self.sharpen = sharpen
@@ -112,16 +115,17 @@ class PhotometricAugment:
     def _colours(self, draws: Draws) -> Callable[[Tensor], Tensor]:
         """Draws a change of colours, for pictures (B, 3, H, W) float in [0, 1]."""
         brightness = draws.uniform(-self.jitter, self.jitter)
-        contrast, saturation, gamma = (
-            draws.uniform(1 - self.jitter, 1 + self.jitter) for _ in range(3)
-        )
+        contrast, saturation = (draws.uniform(1 - self.jitter, 1 + self.jitter) for _ in range(2))
+        gamma = draws.uniform(1 - self.gamma, 1 + self.gamma)
         hue = draws.uniform(-2 * torch.pi * self.hue, 2 * torch.pi * self.hue)
         sharpened, factor = draws.chosen(self.sharpen), draws.uniform(1, 2)
 
         def change(x: Tensor) -> Tensor:
             if self.jitter:
                 x = adjust_contrast(adjust_brightness(x, brightness), contrast)
-                x = adjust_gamma(adjust_saturation(x, saturation), gamma)
+                x = adjust_saturation(x, saturation)
+            if self.gamma:
+                x = adjust_gamma(x.clamp(0, 1), gamma)
             if self.hue:
                 x = adjust_hue(x, hue)
             if self.sharpen:

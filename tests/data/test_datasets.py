@@ -106,7 +106,7 @@ def test_batches_do_not_depend_on_the_workers(name: str, make: Make) -> None:
 
 def check_composites(dataset: MattingDataset, positions: list[int]) -> None:
     """Every image is alpha * foreground + (1 - alpha) * background, after augmentation."""
-    quiet = PhotometricAugment(0.3, 0.1, blur=0.5, sharpen=0.5, motion=0.3, noise=0.0)
+    quiet = PhotometricAugment(0.3, 0.2, 0.1, blur=0.5, sharpen=0.5, motion=0.3, noise=0.0)
     batch = compose(default_collate([dataset[p] for p in positions]), NEEDS, quiet)
     alpha = batch["alpha"]
     composite = alpha * batch["foreground"] + (1 - alpha) * batch["captured_background"]

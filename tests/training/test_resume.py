@@ -76,7 +76,7 @@ def run(
         datasets["train"] = FolderDataset(
             str(photos), "train", (32, 32), geometry=affine, needs=needs
         )
-        augment = PhotometricAugment(0.2, 0.1, blur=0.3, sharpen=0.3, motion=0.3)
+        augment = PhotometricAugment(0.2, 0.2, 0.1, blur=0.3, sharpen=0.3, motion=0.3)
         data = DataModule(
             datasets,
             2,
