@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import overload
 
 import numpy as np
 
@@ -14,10 +13,11 @@ from bgr.data.pairs import Pair
 from bgr.errors import BgrError
 from bgr.io.files import IMAGE_SUFFIXES
 from bgr.io.images import ImageArray
+from bgr.io.lazy import LazySequence
 from bgr.io.video import VIDEO_SUFFIXES, Clip
 
 
-class ClipFrames(Sequence[Pair]):
+class ClipFrames(LazySequence[Pair]):
     """Frames of clips as pairs, made as they are asked for.
 
     A clip is a folder of frames or a video file; frame 7 of a video is the path `<video>/7`.
@@ -48,15 +48,7 @@ class ClipFrames(Sequence[Pair]):
     def __len__(self) -> int:
         return int(self.ends[-1]) if self.ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not 0 <= index < len(self):
-            raise IndexError(index)
+    def make(self, index: int) -> Pair:
         number = bisect_right(self.ends, index)
         frame = index - (self.ends[number - 1] if number else 0)
         (colours, mattes), (names, matte_names) = self.clips[number], self.names[number]

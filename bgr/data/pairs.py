@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from bgr.errors import BgrError
 from bgr.io.files import list_images
 from bgr.io.images import image_size
+from bgr.io.lazy import LazySequence
 from bgr.io.manifest import Manifest
 
 
@@ -26,7 +27,7 @@ class Pair(NamedTuple):
     captured_background: Path | None = None
 
 
-class ManifestPairs(Sequence[Pair]):
+class ManifestPairs(LazySequence[Pair]):
     """The samples of a manifest as pairs, made as they are asked for.
 
     Args:
@@ -41,13 +42,7 @@ class ManifestPairs(Sequence[Pair]):
     def __len__(self) -> int:
         return len(self.manifest)
 
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def make(self, index: int) -> Pair:
         row = self.manifest[index]
         keys = ("alpha", "trimap", "captured_background")
         others = (self.root / row[key] if key in row else None for key in keys)

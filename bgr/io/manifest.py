@@ -7,22 +7,23 @@ manifest's folder, keyed as in `Batch`.
 
 import json
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from bgr.errors import BgrError
 from bgr.io.files import atomic_write
+from bgr.io.lazy import LazySequence
 
 NAME = "manifest.jsonl"
 
 Row = dict[str, Any]
 
 
-class Manifest(Sequence[Row]):
+class Manifest(LazySequence[Row]):
     """Samples of a manifest, parsed one at a time from the mapped file.
 
     Only the position of every line is held in memory, eight bytes a sample; the lines themselves are
@@ -88,13 +89,7 @@ class Manifest(Sequence[Row]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def make(self, index: int) -> Row:
         line = self.rows[index] + 1
         try:
             row: Row = json.loads(self.lines[self.starts[line] : self.starts[line + 1]])
