@@ -44,12 +44,12 @@ SHEET = 40  # samples on the contact sheet
 def main(arguments: list[str]) -> None:
     """Parse the command line and key everything."""
     parser = runner.parser("chroma_key", __doc__)
-    parser.add_argument("source", type=Path, help="a clip, a still, or a folder of them")
-    parser.add_argument("output", type=Path, help="folder of the results")
+    parser.add_argument("source", type=runner.absolute, help="a clip, a still, or a folder of them")
+    parser.add_argument("output", type=runner.absolute, help="folder of the results")
     parser.add_argument("--method", choices=("difference", "paper"), default="difference")
     parser.add_argument("--key", type=_colour, metavar="R,G,B", help="colour of the screen")
     parser.add_argument("--every", type=int, default=15, help="every n-th frame of clips (15)")
-    parser.add_argument("--settings", type=Path, help="YAML of settings by file name")
+    parser.add_argument("--settings", type=runner.absolute, help="YAML of settings by file name")
     options = parser.parse_args(arguments)
     if options.method == "paper" and (options.key or options.settings):
         raise BgrError("--method paper has nothing to set", "no --key and no --settings")
@@ -83,7 +83,7 @@ def items_of(path: Path, every: int) -> list[Item]:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return [Item(path.stem, (path,))]
     try:
-        frames = Clip(path).frames
+        frames = Clip(path).count()
     except BgrError:
         frames = 1
     return [Item(f"{path.stem}_{index:05d}", (path,), index) for index in range(0, frames, every)]

@@ -87,9 +87,11 @@ def main(arguments: list[str]) -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = runner.parser("coco_trimaps", __doc__)
-    parser.add_argument("annotations", type=Path, help="COCO instances (JSON)")
-    parser.add_argument("images", type=Path, help="folder of the photos that it names")
-    parser.add_argument("output", type=Path, help="folder for the samples and the manifest")
+    parser.add_argument("annotations", type=runner.absolute, help="COCO instances (JSON)")
+    parser.add_argument("images", type=runner.absolute, help="folder of the photos that it names")
+    parser.add_argument(
+        "output", type=runner.absolute, help="folder for the samples and the manifest"
+    )
     parser.add_argument("--category", default="person", help="name of the foreground's category")
     parser.add_argument(
         "--size", nargs="+", default=["240", "320"], metavar="H W|native", help="default 240 320"
@@ -126,7 +128,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the subset (default 0)")
     parser.add_argument(
-        "--edges", type=Path, help="model.yml of structured forests (paper); default: Canny"
+        "--edges",
+        type=runner.absolute,
+        help="model.yml of structured forests (paper); default: Canny",
     )
     return parser.parse_args(arguments)
 

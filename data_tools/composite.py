@@ -2,7 +2,8 @@
 
 People are a folder with a manifest (chroma_key, extract_frames --mattes), with foreground/ (or fgr/) and
 alpha/ (or pha/), or of RGBA files. Each is placed over a background cut and resized to its frame, as in
-paper 002, and the triples are split 75/15/10 by clip. This is for those who want files: training
+paper 002, and the triples are split 75/15/10, by clip where the manifest names clips or --group-by finds
+them in the names. This is for those who want files: training
 composites on the fly, over other backgrounds in every epoch.
 """
 
@@ -28,11 +29,13 @@ KEYS = ("image", "alpha", "captured_background")
 def main(arguments: list[str]) -> None:
     """Parse the command line, write the triples, and split them."""
     parser = runner.parser("composite", __doc__)
-    parser.add_argument("people", type=Path, help="folder of cut-outs")
+    parser.add_argument("people", type=runner.absolute, help="folder of cut-outs")
     parser.add_argument(
-        "backgrounds", type=Path, help="folder of images, or a list of files (.txt)"
+        "backgrounds", type=runner.absolute, help="folder of images, or a list of files (.txt)"
     )
-    parser.add_argument("output", type=Path, help="folder for the triples and the manifest")
+    parser.add_argument(
+        "output", type=runner.absolute, help="folder for the triples and the manifest"
+    )
     parser.add_argument(
         "--pairing", choices=("random", "zip"), default="random", help="which background (random)"
     )
@@ -44,6 +47,7 @@ def main(arguments: list[str]) -> None:
         metavar=("TRAIN", "VAL", "TEST"),
         help="default 0.75 0.15 0.10",
     )
+    parser.add_argument("--group-by", metavar="REGEX", help="as for split")
     parser.add_argument("--seed", type=int, default=0, help="of backgrounds and split (default 0)")
     options = parser.parse_args(arguments)
     backgrounds = background_files(options.backgrounds)
@@ -63,7 +67,8 @@ def main(arguments: list[str]) -> None:
     if summary is not None:
         print(summary)
         shares = ["--shares", *map(str, options.shares), "--seed", str(options.seed)]
-        split.main([str(options.output), *shares])
+        grouped = ["--group-by", options.group_by] if options.group_by else []
+        split.main([str(options.output), *shares, *grouped])
 
 
 def people(folder: Path) -> list[tuple[str, Pair]]:

@@ -103,4 +103,12 @@ def _on_ray(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         if not running:
             return
         done, running = ray.wait(running)
-        yield from ray.get(done)
+        try:
+            results = ray.get(done)
+        except ray.exceptions.RayError as error:
+            raise BgrError(
+                f"Ray could not work on an item: {str(error).strip().splitlines()[-1]}",
+                "every node sees the same files, with bgr installed",
+                "start again; what is done stays done",
+            ) from error
+        yield from results

@@ -22,10 +22,12 @@ from data_tools.journal import Item
 def main(arguments: list[str]) -> None:
     """Parse the command line and write the frames."""
     parser = runner.parser("extract_frames", __doc__)
-    parser.add_argument("videos", type=Path, help="a video, or a folder of videos")
-    parser.add_argument("output", type=Path, help="folder for the frames and the manifest")
+    parser.add_argument("videos", type=runner.absolute, help="a video, or a folder of videos")
     parser.add_argument(
-        "--mattes", type=Path, help="a video or folder with videos of the same stems"
+        "output", type=runner.absolute, help="folder for the frames and the manifest"
+    )
+    parser.add_argument(
+        "--mattes", type=runner.absolute, help="a video or folder with videos of the same stems"
     )
     parser.add_argument("--every", type=int, default=15, help="one frame in so many (default 15)")
     parser.add_argument(
@@ -44,7 +46,10 @@ def main(arguments: list[str]) -> None:
     if options.every < 1:
         raise BgrError(f"--every {options.every}", "1 or more")
     videos = listed(options.videos)
-    mattes = {path.stem: path for path in listed(options.mattes)} if options.mattes else None
+    found = listed(options.mattes) if options.mattes else []
+    mattes = {path.stem: path for path in found} if options.mattes else None
+    if mattes is not None and len(mattes) < len(found):
+        raise BgrError(f"two videos of one stem in {options.mattes}", "one for each clip")
     if mattes is not None:
         missing = [video.name for video in videos if video.stem not in mattes]
         if missing:

@@ -46,8 +46,8 @@ def main(arguments: list[str]) -> None:
     parser = runner.parser("filter_people", __doc__)
     parser.set_defaults(workers=1)  # one process fills a GPU, and torch has threads of its own
     add = parser.add_argument
-    add("images", type=Path, help="folder of images, searched with its subfolders")
-    add("output", type=Path, help="folder for the lists and the manifest")
+    add("images", type=runner.absolute, help="folder of images, searched with its subfolders")
+    add("output", type=runner.absolute, help="folder for the lists and the manifest")
     add("--keep", choices=("without", "with"), required=True, help="a person")
     add("--weights", default="yolo11n.pt", help="a .pt file, or a published name (yolo11n.pt)")
     add("--confidence", type=float, default=0.25, help="from which a detection counts (0.25)")

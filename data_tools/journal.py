@@ -1,7 +1,9 @@
 """Items of work, what became of them, and the file that remembers it."""
 
+import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bgr.errors import BgrError
-from bgr.io.files import write_text
 from bgr.io.manifest import NAME, Row
 
 FILE = ".journal.jsonl"
@@ -65,14 +66,13 @@ class Journal:
         self.header = header
         self.before = 0
         self.lines: list[Row] = []
+        self.torn = False
         if self.path.is_file():
-            text = self.path.read_text(encoding="utf-8")
-            complete = text[
-                : text.rfind("\n") + 1
-            ].splitlines()  # a kill can cut the last line short
-            self.lines = [json.loads(line) for line in complete]
-            if len(complete) < len(text.splitlines()):
-                write_text(self.path, "".join(f"{line}\n" for line in complete))
+            written = self.path.read_bytes()
+            complete, _, rest = written.rpartition(b"\n")
+            self.torn = bool(rest)  # a kill can cut the last line short
+            self.lines = [json.loads(line) for line in complete.split(b"\n") if line]
+        self.new = not self.lines
         if self.lines:
             self._check(self.lines.pop(0))
         elif (output / NAME).is_file():
@@ -94,6 +94,8 @@ class Journal:
                 "the same options as before, to go on",
                 "choose another output folder, or remove this one",
             )
+        if old["versions"] != new["versions"]:
+            new["versions_before"] = old["versions"]
 
     def finished(self, items: Sequence[Item]) -> dict[str, Row]:
         """Entries of the items that are done and whose inputs have not changed since."""
@@ -101,15 +103,34 @@ class Journal:
         same = {}
         for item in items:
             entry = entries.get(item.name)
-            if entry is not None and _stamps(item) == {k: v[1] for k, v in entry["inputs"].items()}:
+            if entry is not None and self._holds(entry, item):
                 same[item.name] = entry
         self.before = len(same)
         return same
 
+    def _holds(self, entry: Row, item: Item) -> bool:
+        """Whether an entry is still true: same inputs, and the files that were made are there."""
+        made = (
+            self.output / value
+            for row in entry["rows"] or ()
+            for key, value in row.items()
+            if isinstance(value, str) and key not in ("name", "group")
+        )
+        same = _stamps(item) == {k: v[1] for k, v in entry["inputs"].items()}
+        return same and all(file.is_file() for file in made)
+
     def __enter__(self) -> "Journal":
-        new = not self.path.is_file()
         self.file = open(self.path, "a", encoding="utf-8")
-        if new:
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.file.close()
+            raise BgrError(
+                f"another run works on {self.output}", "one at a time", "wait for it, or stop it"
+            ) from error
+        if self.torn:
+            os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
+        if self.new:
             self._write(self.header)
         return self
 
@@ -128,7 +149,7 @@ class Journal:
         return entry
 
     def _write(self, line: Row) -> None:
-        self.file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self.file.write(json.dumps(line) + "\n")
         self.file.flush()
 
 

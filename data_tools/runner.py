@@ -13,11 +13,11 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -30,12 +30,23 @@ from rich.progress import (
 
 from bgr.errors import BgrError
 from bgr.io.files import make_folder, write_text
+from bgr.io.manifest import NAME as MANIFEST
 from bgr.io.manifest import Row, write_manifest
 from data_tools import engines
 from data_tools.journal import Item, Journal, Result, sha256, stamp
 
 SKIPPED = "skipped.csv"
 # Options that say how and where a tool runs and not what it makes.
+# Packages that decide about pixels and scores.
+PACKAGES = (
+    "bgr",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pycocotools",
+    "pymatting",
+    "ultralytics",
+)
 RUNNING = ("output", "workers", "engine", "dry_run", "on_error", "max_errors")
 
 
@@ -68,6 +79,11 @@ class Summary:
             f"{len(self.damaged)} damaged; {self.already} items were done before -> {self.output}"
         ]
         return "\n".join([*lines, *(f"damaged: {message}" for message in self.damaged)])
+
+
+def absolute(text: str) -> Path:
+    """A path of the command line, the same for workers that run elsewhere."""
+    return Path(text).absolute()
 
 
 def base_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
@@ -153,10 +169,12 @@ def run(
         print(f"{tool}: {counts}{shown} -> {output}", file=sys.stderr)
         return None
     make_folder(output)
-    damaged: list[str] = []
+    damaged: dict[str, str] = {}
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with journal, progress_bar() as bar:
+            if remaining:  # what it lists is about to change
+                (output / MANIFEST).unlink(missing_ok=True)
             task = bar.add_task(tool, total=len(items), completed=len(finished))
             attempt = Attempt(function)
             for result in engines.results(attempt, remaining, options.engine, options.workers):
@@ -164,14 +182,14 @@ def run(
                 if result.error is None:
                     finished[result.name] = journal.add(result)
                     continue
-                damaged.append(result.error)
+                damaged[result.name] = result.error
                 if options.on_error == "raise":
                     raise BgrError(
                         result.error, fix="mend or remove it and start again, or --on-error skip"
                     )
                 if len(damaged) > options.max_errors:
                     raise BgrError(
-                        f"{len(damaged)} damaged inputs:\n  " + "\n  ".join(damaged),
+                        f"{len(damaged)} damaged inputs:\n  " + "\n  ".join(damaged.values()),
                         f"at most {options.max_errors} (--max-errors)",
                         "mend them; what is done stays done",
                     )
@@ -181,7 +199,10 @@ def run(
 
 
 def write_results(
-    items: Sequence[Item], finished: Mapping[str, Row], damaged: list[str], journal: Journal
+    items: Sequence[Item],
+    finished: Mapping[str, Row],
+    damaged: Mapping[str, str],
+    journal: Journal,
 ) -> Summary:
     """Write the manifest and the list of skipped items in the order of the items."""
     done = [(item.name, finished[item.name]) for item in items if item.name in finished]
@@ -195,10 +216,12 @@ def write_results(
             rows += [{**row, "inputs": hashes} for row in entry["rows"]]
     reasons = Counter(reason for _, reason in skipped)
     output = journal.output
-    write_manifest(output, {**journal.header, "skipped": dict(reasons)}, rows)
-    lines = [["item", "reason"], *skipped, *([m.split("\n")[0], "damaged"] for m in damaged)]
+    left_out = {**reasons, "damaged": len(damaged)} if damaged else dict(reasons)
+    write_manifest(output, {**journal.header, "skipped": left_out}, rows)
+    faults = ([name, f"damaged: {m.splitlines()[0]}"] for name, m in damaged.items())
+    lines = [["item", "reason"], *skipped, *faults]
     write_text(output / SKIPPED, "".join(f"{_csv(line)}\n" for line in lines))
-    return Summary(len(rows), reasons, damaged, journal.before, output)
+    return Summary(len(rows), reasons, list(damaged.values()), journal.before, output)
 
 
 @dataclass(frozen=True)
@@ -228,7 +251,10 @@ def describe(tool: str, options: argparse.Namespace) -> Row:
         for key, value in sorted(vars(options).items())
         if key not in RUNNING
     }
-    versions = {"opencv": cv2.__version__, "numpy": np.__version__}
+    versions = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
     return {"tool": tool, "arguments": arguments, "versions": versions}
 
 

@@ -97,9 +97,9 @@ def listing(folder: Path) -> tuple[Row, Sequence[Row]]:
         )
     made: list[Row] = []
     for pair in find_pairs(folder):
-        name, files = pair.image.stem, {"image": pair.image, "alpha": pair.alpha}
-        paths = {k: p.relative_to(folder).as_posix() for k, p in files.items() if p is not None}
-        made.append({"name": name, "group": name, **paths})
+        files = {k: f for k, f in pair._asdict().items() if f is not None}
+        paths = {key: file.relative_to(folder).as_posix() for key, file in files.items()}
+        made.append({"name": pair.image.stem, "group": pair.image.stem, **paths})
     return {"tool": "split"}, made
 
 

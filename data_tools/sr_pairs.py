@@ -13,7 +13,7 @@ from PIL import Image
 
 from bgr.io.files import make_folder, walk_images
 from bgr.io.images import ImageArray, read_image, write_image
-from bgr.io.manifest import Row
+from bgr.io.manifest import NAME, Manifest, Row
 from data_tools import runner
 from data_tools.journal import Item
 from data_tools.runner import Rejected
@@ -22,8 +22,12 @@ from data_tools.runner import Rejected
 def main(arguments: list[str]) -> None:
     """Parse the command line and write the pairs."""
     parser = runner.parser("sr_pairs", __doc__)
-    parser.add_argument("frames", type=Path, help="folder of frames, searched with its subfolders")
-    parser.add_argument("output", type=Path, help="folder for high_res/, low_res/ and the manifest")
+    parser.add_argument(
+        "frames", type=runner.absolute, help="folder of frames, searched with its subfolders"
+    )
+    parser.add_argument(
+        "output", type=runner.absolute, help="folder for high_res/, low_res/ and the manifest"
+    )
     parser.add_argument(
         "--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"), help="high resolution"
     )
@@ -31,14 +35,28 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the crops (default 0)")
     options = parser.parse_args(arguments)
     items = [
-        Item("_".join(path.relative_to(options.frames).with_suffix("").parts), (path,))
-        for path in walk_images(options.frames)
+        Item("_".join(path.relative_to(options.frames).with_suffix("").parts), (path,), group)
+        for path, group in frames_of(options.frames)
     ]
     work = SrPairs(options.output, tuple(options.size), options.method, options.seed)
     if not options.dry_run:
         for folder in ("high_res", "low_res"):
             make_folder(options.output / folder)
     print(runner.run("sr_pairs", items, work, options.output, options) or "")
+
+
+def frames_of(folder: Path) -> list[tuple[Path, str]]:
+    """Frames with their groups: those of a manifest, else the folder, else each frame its own."""
+    if (folder / NAME).is_file():
+        manifest = Manifest(folder)
+        return [
+            (manifest.file(row, "image"), str(row.get("group", row["name"]))) for row in manifest
+        ]
+    frames = []
+    for path in walk_images(folder):
+        inner = path.relative_to(folder)
+        frames.append((path, str(inner.parent) if inner.parent != Path() else inner.stem))
+    return frames
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ class SrPairs:
         top, left = (int(rng.integers(n + 1)) for n in np.subtract(frame.shape[:2], self.size))
         high = frame[top : top + height, left : left + width]
         half = Image.fromarray(high).resize((width // 2, height // 2), Image.Resampling.BILINEAR)
-        row: Row = {"name": item.name, "group": item.inputs[0].parent.name}
+        row: Row = {"name": item.name, "group": item.details}
         for key, pixels in (("high_res", high), ("low_res", np.asarray(half))):
             row[key] = f"{key}/{item.name}.png"
             write_image(self.output / row[key], pixels)

@@ -5,6 +5,7 @@ and nothing is left of that archive. Killed and started again, archives that are
 """
 
 import argparse
+import lzma
 import os
 import shutil
 import tarfile
@@ -14,10 +15,15 @@ from pathlib import Path
 
 from bgr.errors import BgrError
 from bgr.io.files import make_folder, write_error
+from data_tools.journal import sha256
 from data_tools.runner import progress_bar
 
 SUFFIXES = (".gz", ".xz", ".bz2", ".tar", ".tgz", ".zip")
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
+MARK = ".archive.sha256"
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError),
+    *(RuntimeError, NotImplementedError),  # encrypted, or of a compression that zipfile lacks
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -31,17 +37,37 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("output", type=Path, help="folder that receives a folder for each of them")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
     options = parser.parse_args(arguments)
-    for archive in options.archives:
-        name = archive.name
-        for suffix in SUFFIXES:
-            name = name.removesuffix(suffix)
-        target = options.output / name
-        if target.exists():
-            print(f"{target} is there already")
-        elif options.dry_run:
+    targets = {archive: options.output / stem(archive) for archive in options.archives}
+    if len(set(targets.values())) < len(targets):
+        names = ", ".join(str(target) for target in targets.values())
+        raise BgrError(f"two archives go to one folder: {names}", "one call for each of them")
+    for archive, target in targets.items():
+        if options.dry_run:
             print(f"{archive} -> {target}")
-        else:
+        elif not target.exists():
             print(f"{unpack(archive, target)} members of {archive} -> {target}")
+        elif mark_of(target) == sha256(archive):
+            print(f"{target} is there already")
+        else:
+            raise BgrError(
+                f"{target} is there, and not from {archive}",
+                "a new folder, or one from this very archive",
+                "choose another output folder, or remove this one",
+            )
+
+
+def mark_of(target: Path) -> str | None:
+    """Hash of the archive that a folder was unpacked from; None where it was not."""
+    mark = target / MARK
+    return mark.read_text() if mark.is_file() else None
+
+
+def stem(archive: Path) -> str:
+    """Name of an archive without the suffixes of archives."""
+    name = archive.name
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def unpack(archive: Path, target: Path) -> int:
@@ -59,6 +85,7 @@ def unpack(archive: Path, target: Path) -> int:
     shutil.rmtree(part, ignore_errors=True)
     try:
         count = _into(archive, part)
+        (part / MARK).write_text(sha256(archive))
         os.replace(part, target)
     except DAMAGE as error:
         raise BgrError(
@@ -91,4 +118,8 @@ def _into(archive: Path, folder: Path) -> int:
             tar.extract(entry, folder, filter="data")
             bar.update(task, completed=raw.tell())
             count += 1
+        if tar.fileobj is raw and tar.offset >= archive.stat().st_size:
+            raise ValueError("it ends without its end mark")
+        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+            pass  # the checksum is at the end
     return count

@@ -27,8 +27,9 @@ class PhotometricAugment:
 
     A person and each background change by draws of their own before they are composited, so that the
     composite stays exact; a photo that is not composited changes as a whole, its true colours
-    (`foreground`) with it. Blur and motion change the matte too. Noise is the camera's: it comes on the
-    composited image last. Targets of super-resolution are derived before the noise.
+    (`foreground`) and the colours of a captured background that came with it too. Blur and motion change
+    the matte as well. Noise is the camera's: it comes on the composited image last. Targets of
+    super-resolution are derived before the noise.
 
     Args:
         jitter: brightness is shifted by at most this, contrast and saturation are multiplied by factors
@@ -69,21 +70,32 @@ class PhotometricAugment:
         """Change what is composited or photographed; batches without `seed` stay as they are."""
         if "seed" not in batch:
             return
+        with_image = ("foreground", "captured_background") if "image" in batch else ()
         for key in PICTURES:
-            if key not in batch or (key == "foreground" and "image" in batch):
+            if key not in batch or (key != "image" and key in with_image):
                 continue
             draws = Draws(batch, STREAMS[key])
             picture: Tensor = batch[key]  # type: ignore[literal-required]
             moving = [] if key.endswith("_background") else ["alpha", "foreground"]
             with_it = [k for k in moving if k in batch and k != key]
-            stack = torch.cat([picture, *(batch[k] for k in with_it)], dim=1)  # type: ignore[literal-required]
-            stack = self._blurred(stack, draws, moving=bool(moving))
-            widths = [3, *(batch[k].shape[1] for k in with_it)]  # type: ignore[literal-required]
-            parts = torch.split(stack, widths, dim=1)
-            changed = dict(zip([key, *with_it], parts, strict=True))
+            changed = {k: batch[k] for k in (key, *with_it)}  # type: ignore[literal-required]
+            if self.blur or self.motion:
+                if key == "foreground":  # what is blurred is the light that the person sends
+                    changed[key] = picture * batch["alpha"]
+                widths = [tensor.shape[1] for tensor in changed.values()]
+                stack = torch.cat(list(changed.values()), dim=1)
+                stack = self._blurred(stack, draws, moving=bool(moving))
+                parts = torch.split(stack, widths, dim=1)
+                changed = dict(zip(changed, parts, strict=True))
+                if key == "foreground":
+                    alpha = changed["alpha"]
+                    light = changed[key] / alpha.clamp(min=1e-3)
+                    changed[key] = torch.where(alpha > 1e-3, light, picture)
             recolour = self._colours(draws)
             for name, tensor in changed.items():
                 batch[name] = tensor if name == "alpha" else recolour(tensor)  # type: ignore[literal-required]
+            if key == "image" and "captured_background" in batch:  # one camera took both
+                batch["captured_background"] = recolour(batch["captured_background"])
 
     def camera_noise(self, batch: Batch) -> None:
         """Add noise to `image`, (B, 3, H, W) float in [0, 1]."""
@@ -91,8 +103,7 @@ class PhotometricAugment:
             return
         draws = Draws(batch, STREAMS["noise"])
         strength = draws.uniform(0, self.noise) * draws.chosen(self.noise_share)
-        noise = draws.normal(batch["image"].shape[1:]) * strength.view(-1, 1, 1, 1)
-        batch["image"] = (batch["image"] + noise).clamp(0, 1)
+        batch["image"] = (batch["image"] + draws.noise(batch["image"], strength)).clamp(0, 1)
 
     def _blurred(self, stack: Tensor, draws: Draws, moving: bool) -> Tensor:
         sides = 3 + 2 * draws.uniform(0, 4).long()

@@ -39,22 +39,26 @@ class BackgroundPool:
         self,
         index: int,
         rng: np.random.Generator,
+        count: int,
         at_least: tuple[int, int] | None = None,
-        number: int = 0,
-    ) -> ImageArray:
-        """A background, (H, W, 3) uint8.
+    ) -> list[ImageArray]:
+        """Different backgrounds of a sample, (H, W, 3) uint8 each.
 
         Args:
             index: the sample.
             rng: its draws.
+            count: how many, 1 or 2; of a pool with a single file, both are the same.
             at_least: sides that are enough, as for `read_image`.
-            number: 0 for the first background of the sample, 1 for the second.
         """
         if not self.files:
-            return textured_background(rng, *self.size)
+            return [textured_background(rng, *self.size) for _ in range(count)]
+        size = len(self.files)
         zipped = self.pairing == "zip"
-        chosen = (index + number) % len(self.files) if zipped else rng.integers(len(self.files))
-        return read_image(self.files[chosen], at_least)
+        chosen = [index % size if zipped else int(rng.integers(size))]
+        if count == 2:
+            step = 1 if zipped or size == 1 else 1 + int(rng.integers(size - 1))
+            chosen.append((chosen[0] + step) % size)
+        return [read_image(self.files[number], at_least) for number in chosen]
 
 
 def background_files(source: Path) -> list[Path]:

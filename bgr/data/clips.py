@@ -58,7 +58,7 @@ class ClipFrames(LazySequence[Pair]):
 def frame_names(clip: Path) -> tuple[str, ...]:
     """Names of a clip's frames in order; names that clips share are held once."""
     if is_video(clip):
-        return tuple(intern(str(number)) for number in range(Clip(clip).frames))
+        return tuple(intern(str(number)) for number in range(Clip(clip).count()))
     names = (entry.name for entry in os.scandir(clip))
     images = (n for n in names if Path(n).suffix.lower() in IMAGE_SUFFIXES and n[0] != ".")
     return tuple(intern(name) for name in sorted(images))

@@ -57,7 +57,8 @@ class CocoPersonDataset(PairDataset):
         needs: Collection[str] = (),
         pairing: Pairing = "random",
     ) -> None:
-        photos = photos_with(Path(annotations), category, smallest)
+        self.annotations = Path(annotations)
+        photos = photos_with(self.annotations, category, smallest)
         part = seeded_split(photos, split, fractions, split_seed)
         pairs = [Pair(Path(root) / file, None) for file, _ in part]
         self.runs = [runs for _, runs in part]
@@ -65,7 +66,7 @@ class CocoPersonDataset(PairDataset):
         super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing)
 
     def files(self) -> list[Path]:
-        return [pair.image for pair in self.pairs] + self.pool.files
+        return [self.annotations, *(pair.image for pair in self.pairs), *self.pool.files]
 
     def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
         photo, runs = self.pairs[index].image, self.runs[index]

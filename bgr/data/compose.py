@@ -11,7 +11,7 @@ from bgr.data.mismatch import CapturedMismatch
 from bgr.errors import BgrError
 from bgr.ops.composite import composite
 from bgr.ops.resize import bilinear, halved
-from bgr.ops.trimap import trimap_from_alpha
+from bgr.ops.trimap import three_valued, trimap_from_alpha
 from bgr.types import Batch
 
 TRIMAP_BAND = (1 / 40, 1 / 40)
@@ -36,7 +36,8 @@ def compose(
             derived. So is `foreground` of photos that were not composited: the photo itself, whose
             colours are right where alpha is 1.
         augment: changes pictures before and the image after they are composited.
-        mismatch: makes the captured background differ from what is behind the person.
+        mismatch: makes the captured background differ from what is behind the person; a photo that came
+            with its captured background gets no shadow.
         trimap_band: smallest and largest radius of a derived trimap's unknown band, as a share of the
             shorter side; drawn per sample in training, the middle of the two otherwise.
         smallest_crop: training batches are scaled and cropped to sides drawn from this share of a
@@ -56,9 +57,12 @@ def compose(
         random_crop(batch, smallest_crop)
     if augment is not None:
         augment.pictures(batch)
-    if "image" not in batch:
+    if "trimap" in batch:
+        batch["trimap"] = three_valued(batch["trimap"], batch["alpha"])
+    if "captured_background" in batch:
         behind = batch["captured_background"] if mismatch is None else mismatch(batch)
-        batch["image"] = composite(batch["foreground"], behind, batch["alpha"])
+        if "image" not in batch:
+            batch["image"] = composite(batch["foreground"], behind, batch["alpha"])
     derive(batch, needs, trimap_band)
     if augment is not None:
         augment.camera_noise(batch)
@@ -106,8 +110,8 @@ def random_crop(batch: Batch, smallest: float) -> None:
     """
     keys = [key for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 4]
     height, width = batch[keys[0]].shape[-2:]  # type: ignore[literal-required]
-    shares = Draws({"seed": batch["seed"][:1].expand(2) + torch.tensor([0, 1])}, CROP_STREAM)
-    share_h, share_w = shares.uniform(smallest, 1).tolist()
+    draws = Draws({"seed": batch["seed"][:1]}, CROP_STREAM)
+    share_h, share_w = (float(draws.uniform(smallest, 1)) for _ in range(2))
     h, w = (
         max(CROP_STEP, round(side * share / CROP_STEP) * CROP_STEP)
         for side, share in ((height, share_h), (width, share_w))

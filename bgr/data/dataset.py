@@ -98,8 +98,6 @@ class MattingDataset(Dataset[dict[str, Any]]):
             stack = self.geometry.person(stack, rng)
         widths = [v.shape[2] if v.ndim == 3 else 1 for v in person.values()]
         warped = dict(zip(person, _to_tensor(stack).split(widths), strict=True))  # type: ignore[no-untyped-call]
-        if "trimap" in warped:
-            warped["trimap"] = _three_valued(warped["trimap"])
         for key, pixels in arrays.items():
             if key in person:
                 continue
@@ -120,10 +118,12 @@ class MattingDataset(Dataset[dict[str, Any]]):
         return math.ceil(self.height * detail), math.ceil(self.width * detail)
 
     def fingerprint(self) -> str:
-        """Hash of the names and sizes of the files, or of one sample of generated data."""
+        """Hash of the files' names and sizes, of lists their contents, or of one generated sample."""
         digest = hashlib.sha256(f"{type(self).__name__} {self.split} {len(self)}".encode())
         for file in self.files():
             digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size}\n".encode())
+            if file.suffix in (".json", ".jsonl", ".txt"):  # a list: what it says is the data
+                digest.update(file.read_bytes())
         if not self.files():
             for array in self.sample(0, np.random.default_rng(0)).values():
                 digest.update(array.tobytes())
@@ -167,12 +167,6 @@ def seeded_split(
             "add images, or change data.fractions",
         )
     return part
-
-
-def _three_valued(trimap: Tensor) -> Tensor:
-    """0, 128 and 255 again after an interpolation; what mixes with the unknown is unknown."""
-    levels = torch.tensor([0, 128, 255], dtype=torch.uint8)
-    return levels[torch.bucketize(trimap, torch.tensor([2, 252]))]
 
 
 def _to_tensor(array: ImageArray) -> Tensor:

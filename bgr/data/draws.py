@@ -1,6 +1,6 @@
 """Random numbers of the batch stage: each sample draws from its own seed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -30,10 +30,16 @@ class Draws:
         """Which samples something happens to, (B,) bool."""
         return self.uniform(0, 1) < share
 
-    def normal(self, shape: Sequence[int]) -> Tensor:
-        """Gaussian noise, (B, *shape) float of variance 1."""
-        drawn = [torch.randn(tuple(shape), generator=g) for g in self.generators]
-        return torch.stack(drawn).to(self.device)
+    def noise(self, like: Tensor, strength: Tensor) -> Tensor:
+        """Gaussian noise of a standard deviation for each sample, (B,), shaped like a batch.
+
+        The last of a stage's draws: a sample without noise draws none.
+        """
+        drawn = [
+            torch.randn(like.shape[1:], generator=g) * s if s else torch.zeros(like.shape[1:])
+            for g, s in zip(self.generators, strength.tolist(), strict=True)
+        ]
+        return torch.stack(drawn).to(like.device)
 
 
 def where_chosen(change: Callable[[Tensor], Tensor], x: Tensor, chosen: Tensor) -> Tensor:

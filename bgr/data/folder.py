@@ -60,28 +60,36 @@ class FolderDataset(PairDataset):
         pairing: Pairing = "random",
     ) -> None:
         roots = [Path(r) for r in ([root] if isinstance(root, str) else root)]
-        pairs: list[Pair] = []
         pools = [Path(backgrounds)] if backgrounds is not None else []
         mattes = uses_mattes(needs)
+        parts: list[Sequence[Pair]] = []
         for folder in roots:
-            found = split_pairs(folder, split, fractions, split_seed, mattes)
-            check_headers(found)
-            pairs += found
+            parts.append(split_pairs(folder, split, fractions, split_seed, mattes))
+            if isinstance(parts[-1], list):  # of a manifest, `python -m data_tools verify` does it
+                check_headers(parts[-1])
             if backgrounds is None:
                 own = (folder / "background", folder / split / "background")
                 pools += [pool for pool in own if pool.is_dir()]
-        kind: Kind = "cutout" if mattes and any(p.alpha is None for p in pairs) else "photo"
+        kind: Kind = "cutout" if mattes and any(map(holds_cutouts, parts)) else "photo"
+        pairs = parts[0] if len(parts) == 1 else [pair for part in parts for pair in part]
         super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing, kind)
+
+
+def holds_cutouts(pairs: Sequence[Pair]) -> bool:
+    """Whether colours are those of people alone, which have to be composited."""
+    if isinstance(pairs, ManifestPairs):
+        return pairs.cutouts
+    return any(pair.alpha is None for pair in pairs)
 
 
 def split_pairs(
     root: Path, split: Split, fractions: Sequence[float], split_seed: int, mattes: bool = True
-) -> list[Pair]:
+) -> Sequence[Pair]:
     """Pairs of one split of a root: by its manifest, its split folders, or a seeded shuffle."""
     if not root.is_dir():
         raise BgrError(f"no folder {root}", f"a folder with {CONTRACT}", "check data.root")
     if (root / MANIFEST).is_file() and "splits" in (manifest := Manifest(root)).header:
-        return ManifestPairs(manifest.split(split))[:]
+        return ManifestPairs(manifest.split(split))
     if not any((root / s).is_dir() for s in get_args(Split)):
         return seeded_split(find_pairs(root, mattes), split, fractions, split_seed)
     if not (root / split).is_dir():

@@ -136,7 +136,8 @@ class AffineGeometry:
         background_scale: Range = (1.0, 2.0),
     ) -> None:
         scales = (*person_scale, *background_scale)
-        if min(scales) <= 0 or person_scale[0] > person_scale[1] or not 0 <= abs(shear) < 90:
+        turned = person_scale[0] > person_scale[1] or background_scale[0] > background_scale[1]
+        if min(scales) <= 0 or turned or not 0 <= abs(shear) < 90:
             raise ValueError(
                 f"scales are {list(person_scale)} and {list(background_scale)}, shear {shear}; "
                 "expected [smallest, largest], both above 0, and a shear below 90 degrees"

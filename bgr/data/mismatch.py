@@ -103,10 +103,7 @@ class CapturedMismatch:
 
     def _noisy(self, x: Tensor, draws: Draws) -> Tensor:
         strength = draws.uniform(0, self.noise_std) * draws.chosen(self.noise)
-        if not bool(strength.any()):
-            return x  # the last of the draws, so that none depends on whether it was made
-        noise = draws.normal(x.shape[1:])
-        return (x + noise * strength.view(-1, 1, 1, 1)).clamp(0, 1)
+        return (x + draws.noise(x, strength)).clamp(0, 1)
 
     def _shadows(self, alpha: Tensor, draws: Draws) -> Tensor:
         """Brightness that the shadows take away, (B, 1, H, W)."""

@@ -10,9 +10,10 @@ from bgr.data.backgrounds import BackgroundPool, Pairing
 from bgr.data.dataset import MattingDataset, Split
 from bgr.data.geometry import Geometry
 from bgr.data.pairs import ManifestPairs, Pair, check_sizes
-from bgr.data.warps import covering, resized
+from bgr.data.warps import covering, extended, resized
 from bgr.errors import BgrError
 from bgr.io.images import ImageArray, read_alpha, read_image, read_rgba
+from bgr.io.lazy import LazySequence
 
 Kind = Literal["photo", "cutout"]
 
@@ -62,12 +63,13 @@ class PairDataset(MattingDataset):
     ) -> None:
         super().__init__(split, size, seed, geometry, needs)
         self.pairs = pairs
+        self.kind = kind
         self.pool = BackgroundPool(backgrounds, pairing, (self.height, self.width))
         if not len(pairs):
             raise BgrError(f"the {split} split is empty", "at least one sample", "change the split")
         # All samples of a dataset have the same keys, so that they collate.
         wanted = self.needs & {"captured_background", "target_background"}
-        self.has_rooms = wanted == {"captured_background"} and bool(pairs[0].captured_background)
+        self.has_rooms = wanted == {"captured_background"} and has_rooms(pairs)
         self.composites = kind == "cutout" or (bool(wanted) and not self.has_rooms)
         self.photos_alone = kind == "photo" and not uses_mattes(self.needs)
         mixes = split == "train" and bool(self.pool.files) and not self.has_rooms
@@ -96,17 +98,19 @@ class PairDataset(MattingDataset):
         if not self.composites:
             arrays = {"image": colours} | mattes
             if rng.random() < self.share:
-                background = self.pool.read(index, rng, colours.shape[:2])
+                (background,) = self.pool.read(index, rng, 1, colours.shape[:2])
                 background = covering(background, *colours.shape[:2])
                 arrays["image"] = composited(colours, background, mattes["alpha"])
             if self.share and "foreground" in self.needs:
                 arrays["foreground"] = colours
             return arrays
-        arrays = {"foreground": colours} | mattes
-        for number, key in enumerate(("captured_background", "target_background")):
-            if key == "captured_background" or key in self.needs:
-                arrays[key] = self.pool.read(index, rng, self.enough, number)
-        return arrays
+        if self.kind == "cutout":
+            colours = extended(colours, mattes["alpha"])
+        keys = ["captured_background"]
+        if "target_background" in self.needs:
+            keys.append("target_background")
+        rooms = self.pool.read(index, rng, len(keys), self.enough)
+        return {"foreground": colours} | mattes | dict(zip(keys, rooms, strict=True))
 
     def read(self, index: int) -> tuple[ImageArray, dict[str, ImageArray]]:
         """Colours of a sample, (H, W, 3), and what belongs to it, of the same size.
@@ -131,6 +135,23 @@ class PairDataset(MattingDataset):
         height, width = min(array.shape[:2] for array in arrays.values())
         arrays = {key: resized(array, height, width) for key, array in arrays.items()}
         return arrays.pop("image"), arrays
+
+
+def has_rooms(pairs: Sequence[Pair]) -> bool:
+    """Whether photos come with their captured backgrounds; those of a manifest are all alike.
+
+    Raises:
+        BgrError: some do and some do not.
+    """
+    some = pairs[:1] if isinstance(pairs, LazySequence) else pairs
+    having = [pair.image for pair in some if pair.captured_background is not None]
+    if having and len(having) < len(some):
+        lacking = next(pair.image for pair in some if pair.captured_background is None)
+        raise BgrError(
+            f"{having[0]} has a captured background, and {lacking} has none",
+            "captured_background/ in every root, or in none",
+        )
+    return bool(having)
 
 
 def composited(foreground: ImageArray, background: ImageArray, alpha: ImageArray) -> ImageArray:

@@ -38,6 +38,7 @@ class ManifestPairs(LazySequence[Pair]):
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
         self.root = manifest.path.parent
+        self.cutouts = bool(len(manifest)) and "foreground" in manifest[0]
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -46,7 +47,7 @@ class ManifestPairs(LazySequence[Pair]):
         row = self.manifest[index]
         keys = ("alpha", "trimap", "captured_background")
         others = (self.root / row[key] if key in row else None for key in keys)
-        return Pair(self.root / row["foreground" if "foreground" in row else "image"], *others)
+        return Pair(self.manifest.file(row, "foreground", "image"), *others)
 
 
 def paired_by_stem(

@@ -82,8 +82,8 @@ def find_frames(
 ) -> list[Path]:
     """Frames of a split, by its manifest or by a seeded shuffle of the folders or of the frames."""
     if (root / NAME).is_file():
-        rows = Manifest(root).split(split)
-        return [root / row["high_res" if "high_res" in row else "image"] for row in rows]
+        manifest = Manifest(root).split(split)
+        return [manifest.file(row, "high_res", "image", "foreground") for row in manifest]
     frames = walk_images(root)
     clips = sorted({frame.parent for frame in frames})
     if len(clips) < 3:

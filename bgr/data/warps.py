@@ -1,5 +1,7 @@
 """Resizing and warping of images on the host."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +54,30 @@ def resized(pixels: ImageArray, height: int, width: int) -> ImageArray:
         for first in range(0, pixels.shape[2], 4)
     ]
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2), np.uint8)
+
+
+def extended(colours: ImageArray, alpha: ImageArray) -> ImageArray:
+    """Colours of a cut-out carried beyond its edge, so that resizing and blurring mix in no other.
+
+    Files of cut-outs hold anything where alpha is 0, often black, which would be a dark rim.
+
+    Args:
+        colours: (H, W, 3) uint8.
+        alpha: (H, W) uint8.
+
+    Returns:
+        (H, W, 3) uint8; where alpha is above 8, the colours themselves.
+    """
+    known = np.where(alpha > 8, np.uint8(255), np.uint8(0))
+    height, width = alpha.shape
+    cell = max(4, math.ceil(max(height, width) / 128))
+    size = (math.ceil(width / cell), math.ceil(height / cell))
+    held = np.asarray(cv2.copyTo(colours, known))
+    total = cv2.resize(held, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    around, near = (cv2.GaussianBlur(x, (0, 0), 3) for x in (total, share))
+    inside = share > 1 / 255
+    total, share = np.where(inside[..., None], total, around), np.where(inside, share, near)
+    filled = (total / np.maximum(share, 1e-3)[..., None]).clip(0, 255).round().astype(np.uint8)
+    smooth = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.copyTo(colours, known, smooth), np.uint8)

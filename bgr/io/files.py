@@ -119,4 +119,5 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # File names that are no UTF-8 go back to the bytes they were.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

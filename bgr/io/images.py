@@ -43,7 +43,8 @@ def read_image(path: Path, at_least: tuple[int, int] | None = None) -> ImageArra
     Args:
         path: the file.
         at_least: height and width that are enough: a JPEG is decoded at a half, a quarter or an eighth
-            of its sides where neither gets smaller than this. Other formats, and None, give full size.
+            of its sides where neither gets smaller than this and both divide evenly. Other formats, and
+            None, give full size.
 
     Raises:
         BgrError: the file is missing, empty, damaged, or not an image.
@@ -191,7 +192,9 @@ def _decode_jpeg(
     width, height = file.size
     scale = 1
     while at_least is not None and scale < 8:
-        if height // (2 * scale) < at_least[0] or width // (2 * scale) < at_least[1]:
+        across, over = divmod(width, 2 * scale)
+        down, below = divmod(height, 2 * scale)
+        if down < at_least[0] or across < at_least[1] or over or below:  # a rest would shift it
             break
         scale *= 2
     reading = _REDUCED_GREY[scale] | colour | cv2.IMREAD_IGNORE_ORIENTATION

@@ -58,8 +58,11 @@ class Manifest(LazySequence[Row]):
         self.starts = np.concatenate([[0], *(end + 1 for end in ends)])
         try:
             self.header: Row = json.loads(self.lines[: self.starts[1]])
-        except ValueError as error:
+            ends = [stop for _, stop in self.header.get("splits", {}).values()]
+        except (ValueError, TypeError, AttributeError) as error:
             raise self._damaged(str(error)) from error
+        if max(ends, default=0) > len(self.starts) - 2:
+            raise self._damaged("lines are missing at its end")
 
     def _damaged(self, reason: str) -> BgrError:
         return BgrError(
@@ -85,6 +88,21 @@ class Manifest(LazySequence[Row]):
         part.__dict__.update(self.__dict__)
         part.rows = range(*splits[name])
         return part
+
+    def file(self, row: Row, *keys: str) -> Path:
+        """File of a row under the first of some keys that it has.
+
+        Raises:
+            BgrError: it has none of them.
+        """
+        for key in keys:
+            if key in row:
+                return self.path.parent / str(row[key])
+        raise BgrError(
+            f"sample {row.get('name')!r} of {self.path} has no {' or '.join(keys)}",
+            "a manifest of the kind that this data set reads",
+            "choose another data=, or make the folder with the tool that docs/datasets.md names",
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -125,4 +143,4 @@ def write_manifest(
         header = {**header, "splits": dict(zip(splits, pairwise(ends), strict=True))}
     with atomic_write(folder / NAME) as temporary, open(temporary, "w", encoding="utf-8") as file:
         for line in (header, *rows):
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json.dumps(line) + "\n")

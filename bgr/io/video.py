@@ -80,8 +80,19 @@ class Clip:
             self._next += 1
         if self._next != index or not self._capture.grab():
             raise BgrError(f"cannot decode frame {index} of {self.path} ({self.frames} frames)")
+        frame = self._retrieved()
         self._next += 1
-        return self._retrieved()
+        return frame
+
+    def count(self) -> int:
+        """Number of frames that can be decoded: the header's, less those missing at the end."""
+        for missing in range(min(self.frames, 10)):
+            try:
+                self.frame(self.frames - 1 - missing)
+            except BgrError:
+                continue
+            return self.frames - missing
+        return sum(1 for _ in self.every())
 
     def _retrieved(self) -> ImageArray:
         """Pixels of the frame that was grabbed last."""

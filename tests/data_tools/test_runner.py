@@ -232,7 +232,7 @@ def test_manifest_says_how_and_from_what(frames: Path, tmp_path: Path) -> None:
     manifest = Manifest(tmp_path / "out")
     assert manifest.header["tool"] == "sr_pairs"
     assert manifest.header["arguments"]["size"] == "32 48"
-    assert set(manifest.header["versions"]) >= {"numpy", "opencv"}
+    assert set(manifest.header["versions"]) >= {"bgr", "numpy", "pillow"}
     source = frames / "clip0" / "0.jpg"
     digest = subprocess.run(["sha256sum", source], capture_output=True, text=True, check=True)
     assert manifest[0]["inputs"] == {str(source): digest.stdout.split()[0]}
