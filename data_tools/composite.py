@@ -8,6 +8,7 @@ composites on the fly, over other backgrounds in every epoch.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> None:
         if options.pairing == "zip":
             chosen = index % len(backgrounds)
         else:
-            digest = hashlib.sha256(f"{options.seed} {pair.image.stem}".encode()).digest()
+            digest = hashlib.sha256(os.fsencode(f"{options.seed} {pair.image.stem}")).digest()
             chosen = int.from_bytes(digest[:8], "big") % len(backgrounds)
         inputs = [path for path in (pair.image, pair.alpha, backgrounds[chosen]) if path]
         items.append(Item(pair.image.stem, tuple(inputs), group))

@@ -5,6 +5,7 @@ in the authors' code, or the frame scaled down to cover it, as in their text.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class SrPairs:
             raise Rejected(f"smaller than {height}x{width}")
         if self.method == "scale":
             frame = scaled_to_cover(frame, height, width)
-        digest = hashlib.sha256(f"{self.seed} {item.name}".encode()).digest()
+        digest = hashlib.sha256(os.fsencode(f"{self.seed} {item.name}")).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
         top, left = (int(rng.integers(n + 1)) for n in np.subtract(frame.shape[:2], self.size))
         high = frame[top : top + height, left : left + width]

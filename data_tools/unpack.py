@@ -5,6 +5,7 @@ and nothing is left of that archive. Killed and started again, archives that are
 """
 
 import argparse
+import gzip
 import lzma
 import os
 import shutil
@@ -22,6 +23,7 @@ SUFFIXES = (".gz", ".xz", ".bz2", ".tar", ".tgz", ".zip")
 MARK = ".archive.sha256"
 DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError),
+    gzip.BadGzipFile,
     *(RuntimeError, NotImplementedError),  # encrypted, or of a compression that zipfile lacks
 )
 

@@ -7,7 +7,7 @@ from bgr.data.backgrounds import Pairing
 from bgr.data.dataset import Split, seeded_split
 from bgr.data.geometry import Geometry
 from bgr.data.pair_dataset import PairDataset
-from bgr.data.pairs import Pair
+from bgr.data.pairs import Pair, image_name
 from bgr.errors import BgrError
 
 LAYOUT = "clip_img/<batch>/clip_<n>/*.jpg and matting/<batch>/matting_<n>/*.png"
@@ -52,7 +52,7 @@ class AISegmentDataset(PairDataset):
         pairing: Pairing = "random",
     ) -> None:
         pairs = seeded_split(
-            find_clips(Path(root)), split, fractions=(0.8, 0.05, 0.15), seed=split_seed
+            find_clips(Path(root)), split, (0.8, 0.05, 0.15), split_seed, image_name
         )
         pools = [Path(backgrounds)] if backgrounds is not None else []
         super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing)

@@ -59,7 +59,7 @@ class CocoPersonDataset(PairDataset):
     ) -> None:
         self.annotations = Path(annotations)
         photos = photos_with(self.annotations, category, smallest)
-        part = seeded_split(photos, split, fractions, split_seed)
+        part = seeded_split(photos, split, fractions, split_seed, lambda photo: photo[0])
         pairs = [Pair(Path(root) / file, None) for file, _ in part]
         self.runs = [runs for _, runs in part]
         pools = [Path(backgrounds)] if backgrounds is not None else []

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -137,15 +138,23 @@ def check_split(split: str) -> None:
 
 
 def seeded_split(
-    items: Sequence[T], split: Split, fractions: Sequence[float], seed: int
+    items: Sequence[T],
+    split: Split,
+    fractions: Sequence[float],
+    seed: int,
+    name: Callable[[T], str],
 ) -> list[T]:
     """The part of `items` that belongs to a split, after a seeded shuffle.
+
+    An item's place in the shuffle depends on the seed and its name alone: where items are added or
+    removed, nearly all others stay in their splits.
 
     Args:
         items: everything, in a reproducible order.
         split: which part.
         fractions: shares of train, val and test; val and test get at least one item each.
         seed: seed of the shuffle.
+        name: what an item is known by, wherever its folder is.
 
     Raises:
         BgrError: the part is empty.
@@ -155,7 +164,8 @@ def seeded_split(
             f"split fractions are {list(fractions)}",
             "three shares (train, val, test) that sum to 1",
         )
-    order = np.random.default_rng(seed).permutation(len(items))
+    places = [hashlib.sha256(os.fsencode(f"{seed} {name(item)}")).digest() for item in items]
+    order = sorted(range(len(items)), key=places.__getitem__)
     val, test = (max(1, round(f * len(items))) if f else 0 for f in fractions[1:])
     bounds = {"val": (0, val), "test": (val, val + test), "train": (val + test, len(items))}
     start, stop = bounds[split]

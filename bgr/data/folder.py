@@ -8,7 +8,7 @@ from bgr.data.backgrounds import Pairing
 from bgr.data.dataset import Split, seeded_split
 from bgr.data.geometry import Geometry
 from bgr.data.pair_dataset import Kind, PairDataset, uses_mattes
-from bgr.data.pairs import ManifestPairs, Pair, check_headers, paired_by_stem
+from bgr.data.pairs import ManifestPairs, Pair, check_headers, image_name, paired_by_stem
 from bgr.errors import BgrError
 from bgr.io.files import list_images
 from bgr.io.manifest import NAME as MANIFEST
@@ -91,7 +91,7 @@ def split_pairs(
     if (root / MANIFEST).is_file() and "splits" in (manifest := Manifest(root)).header:
         return ManifestPairs(manifest.split(split))
     if not any((root / s).is_dir() for s in get_args(Split)):
-        return seeded_split(find_pairs(root, mattes), split, fractions, split_seed)
+        return seeded_split(find_pairs(root, mattes), split, fractions, split_seed, image_name)
     if not (root / split).is_dir():
         raise BgrError(
             f"no folder {root / split}, though {root} has other split folders",

@@ -27,6 +27,11 @@ class Pair(NamedTuple):
     captured_background: Path | None = None
 
 
+def image_name(pair: Pair) -> str:
+    """What a pair is known by in a seeded split."""
+    return pair.image.name
+
+
 class ManifestPairs(LazySequence[Pair]):
     """The samples of a manifest as pairs, made as they are asked for.
 

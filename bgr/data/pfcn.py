@@ -7,7 +7,7 @@ from bgr.data.backgrounds import Pairing
 from bgr.data.dataset import Split, seeded_split
 from bgr.data.geometry import Geometry
 from bgr.data.pair_dataset import PairDataset
-from bgr.data.pairs import Pair
+from bgr.data.pairs import Pair, image_name
 from bgr.errors import BgrError
 from bgr.io.files import list_images
 
@@ -53,7 +53,7 @@ class PfcnDataset(PairDataset):
     ) -> None:
         pairs = find_portraits(Path(root) / ("testing" if split == "test" else "training"))
         if split != "test":
-            pairs = seeded_split(pairs, split, fractions=(16 / 17, 1 / 17, 0), seed=split_seed)
+            pairs = seeded_split(pairs, split, (16 / 17, 1 / 17, 0), split_seed, image_name)
         pools = [Path(backgrounds)] if backgrounds is not None else []
         super().__init__(pairs, split, size, pools, composite, seed, geometry, needs, pairing)
 

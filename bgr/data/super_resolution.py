@@ -84,9 +84,13 @@ def find_frames(
     if (root / NAME).is_file():
         manifest = Manifest(root).split(split)
         return [manifest.file(row, "high_res", "image", "foreground") for row in manifest]
+
+    def below(path: Path) -> str:
+        return str(path.relative_to(root))
+
     frames = walk_images(root)
     clips = sorted({frame.parent for frame in frames})
     if len(clips) < 3:
-        return seeded_split(frames, split, fractions, split_seed)
-    chosen = set(seeded_split(clips, split, fractions, split_seed))
+        return seeded_split(frames, split, fractions, split_seed, below)
+    chosen = set(seeded_split(clips, split, fractions, split_seed, below))
     return [frame for frame in frames if frame.parent in chosen]

@@ -150,9 +150,21 @@ def test_a_file_cut_short_is_named_when_it_is_read(root: Path) -> None:
         dataset[2]
 
 
+def test_added_photos_leave_the_others_where_they_were() -> None:
+    names = [f"{number}.jpg" for number in range(300)]
+    before, after = (
+        {s: set(seeded_split(n, s, (0.8, 0.1, 0.1), 0, str)) for s in ("train", "val", "test")}  # type: ignore[arg-type]
+        for n in (names, [*names, "new.jpg"])
+    )
+    moved = [n for n in names for s in before if (n in before[s]) != (n in after[s])]
+    assert len(set(moved)) <= 3
+    other = seeded_split(names, "test", (0.8, 0.1, 0.1), 1, str)
+    assert len(before["test"] & set(other)) < 15
+
+
 def test_split_shares_must_sum_to_one() -> None:
     with pytest.raises(BgrError, match="sum to 1"):
-        seeded_split(list(range(10)), "train", (0.9, 0.2, 0.1), 0)
+        seeded_split(list(range(10)), "train", (0.9, 0.2, 0.1), 0, str)
 
 
 def write_aisegment(portraits: Path, folder: Path) -> None:

@@ -287,3 +287,62 @@ def test_a_truncated_archive_leaves_nothing(make: object, suffix: str, tmp_path:
     assert not os.listdir(tmp_path / "out")
     with pytest.raises(BgrError, match="no file"):
         unpack([str(tmp_path / "gone.zip"), str(tmp_path / "out")])
+
+
+def test_a_flipped_byte_and_a_cut_are_noticed(tmp_path: Path) -> None:
+    content = np.random.default_rng(0).bytes(50_000)
+    zipped = make_tar(tmp_path / "set.tar.gz", {"a.bin": content})
+    damaged = bytearray(zipped.read_bytes())
+    damaged[20_000] ^= 1
+    zipped.write_bytes(bytes(damaged))
+    plain = tmp_path / "plain.tar"
+    with tarfile.open(plain, "w") as file:
+        for name in "abc":
+            entry = tarfile.TarInfo(name)
+            entry.size = 512
+            file.addfile(entry, io.BytesIO(bytes(512)))
+    plain.write_bytes(plain.read_bytes()[: 2 * 1024])
+    for archive in (zipped, plain):
+        with pytest.raises(BgrError, match="cannot unpack"):
+            unpack([str(archive), str(tmp_path / "out")])
+    assert not os.listdir(tmp_path / "out")
+
+
+def test_archives_of_one_name_do_not_hide_each_other(tmp_path: Path) -> None:
+    for part in ("a", "b"):
+        (tmp_path / part).mkdir()
+        make_zip(tmp_path / part / "part.zip", {f"{part}.txt": b"1"})
+    archives = [str(tmp_path / part / "part.zip") for part in ("a", "b")]
+    with pytest.raises(BgrError, match="two archives go to one folder"):
+        unpack([*archives, str(tmp_path / "out")])
+    unpack([archives[0], str(tmp_path / "out")])
+    with pytest.raises(BgrError, match="not from"):
+        unpack([archives[1], str(tmp_path / "out")])
+
+
+def test_pairs_of_extracted_frames_are_split_by_clip(tmp_path: Path) -> None:
+    for clip in ("a", "b", "c"):
+        film(tmp_path / "clips" / f"{clip}.mp4", 9)
+    extract_frames([str(tmp_path / "clips"), str(tmp_path / "frames"), "--every", "3"])
+    common = ["--size", "64", "64", "--workers", "1"]
+    sr_pairs([str(tmp_path / "frames"), str(tmp_path / "pairs"), *common])
+    split([str(tmp_path / "pairs"), "--shares", "0.34", "0.33", "0.33"])
+    manifest = Manifest(tmp_path / "pairs")
+    for part in ("train", "val", "test"):
+        assert len({row["group"] for row in manifest.split(part)}) == 1
+        assert len(manifest.split(part)) == 3
+
+
+def test_splitting_ones_own_folder_keeps_its_captured_backgrounds(tmp_path: Path) -> None:
+    for number in range(6):
+        picture = np.full((20, 20, 3), 30 * number, np.uint8)
+        for kind in ("image", "captured_background"):
+            save(tmp_path / kind / f"subject{number % 3}_{number}.png", picture)
+        save(tmp_path / "alpha" / f"subject{number % 3}_{number}.png", picture[..., 0])
+    split([str(tmp_path), "--group-by", r"(subject\d)", "--shares", "0.34", "0.33", "0.33"])
+    needs = ("image", "alpha", "captured_background")
+    for part in ("train", "val", "test"):
+        dataset = FolderDataset(str(tmp_path), part, (20, 20), needs=needs)  # type: ignore[arg-type]
+        assert len({dataset.name(i)[:8] for i in range(len(dataset))}) == 1
+        item = dataset[0]
+        assert (item["image"] == item["captured_background"]).all()

@@ -18,6 +18,7 @@ from bgr.errors import BgrError
 from bgr.io.manifest import Manifest
 from data_tools.__main__ import TOOLS
 from data_tools.__main__ import main as tools
+from data_tools.journal import Journal
 from data_tools.sr_pairs import main as sr_pairs
 from tests.conftest import REPOSITORY
 
@@ -128,6 +129,61 @@ def test_a_torn_journal_line_is_forgotten(frames: Path, tmp_path: Path) -> None:
     run(frames, tmp_path / "out")
     assert contents(tmp_path / "out") == made
     assert len([json.loads(line) for line in journal.read_text().splitlines()]) == 13
+
+
+@pytest.mark.parametrize("keep", [30, 0.5, -1])
+def test_a_journal_torn_anywhere_is_mended(keep: float, frames: Path, tmp_path: Path) -> None:
+    """In its header, in the middle, and before the last byte; with a name of several bytes a letter."""
+    photo(frames / "ü\u2028é.png")
+    run(frames, tmp_path / "out")
+    made = contents(tmp_path / "out")
+    journal = tmp_path / "out" / ".journal.jsonl"
+    written = journal.read_bytes()
+    journal.write_bytes(written[: int(keep * len(written)) if keep == 0.5 else int(keep)])
+    (tmp_path / "out" / "manifest.jsonl").unlink()
+    for _ in range(2):
+        run(frames, tmp_path / "out")
+        assert contents(tmp_path / "out") == made
+
+
+def test_names_that_are_no_text(frames: Path, tmp_path: Path) -> None:
+    photo(frames / "plain.png").rename(os.fsdecode(os.fsencode(frames) + b"/caf\xe9.png"))
+    (frames / "clip0" / "0.jpg").rename(os.fsdecode(os.fsencode(frames) + b"/\xff.jpg"))
+    truncate(Path(os.fsdecode(os.fsencode(frames) + b"/\xff.jpg")))
+    run(frames, tmp_path / "out", "--on-error", "skip")
+    run(frames, tmp_path / "out", "--on-error", "skip")
+    assert len(Manifest(tmp_path / "out")) == 12
+
+
+def test_two_runs_in_one_folder_are_refused(frames: Path, tmp_path: Path) -> None:
+    run(frames, tmp_path / "out")
+    with (
+        Journal(tmp_path / "out", json.loads((tmp_path / "out/.journal.jsonl").open().readline())),
+        pytest.raises(BgrError, match="another run works on"),
+    ):
+        run(frames, tmp_path / "out")
+    run(frames, tmp_path / "out")
+
+
+def test_a_result_that_was_removed_is_made_again(frames: Path, tmp_path: Path) -> None:
+    run(frames, tmp_path / "out")
+    made = contents(tmp_path / "out")
+    (tmp_path / "out/low_res/clip0_3.png").unlink()
+    run(frames, tmp_path / "out")
+    assert contents(tmp_path / "out") == made
+
+
+def test_no_old_manifest_beside_new_files(frames: Path, tmp_path: Path) -> None:
+    run(frames, tmp_path / "out")
+    photo(frames / "clip1" / "1.jpg", 99)
+    empty(frames / "clip1" / "4.jpg")
+    with pytest.raises(BgrError, match=r"4\.jpg"):
+        run(frames, tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.jsonl").exists()
+    run(frames, tmp_path / "out", "--on-error", "skip")
+    manifest = Manifest(tmp_path / "out")
+    assert manifest.header["skipped"] == {"damaged": 1}
+    assert "clip1_4,damaged: cannot read" in (tmp_path / "out" / "skipped.csv").read_text()
 
 
 def test_other_options_are_refused(frames: Path, tmp_path: Path) -> None:
