@@ -129,7 +129,8 @@ def _known(names: Iterable[str], known: Sequence[str], what: str) -> None:
 
 
 def _colour(text: str) -> list[int]:
-    values = [int(part) for part in text.split(",")]
+    parts = text.split(",")
+    values = [int(part) if part.isdecimal() else -1 for part in parts]
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         raise argparse.ArgumentTypeError(f"{text}: expected R,G,B, each 0 to 255")
     return values

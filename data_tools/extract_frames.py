@@ -1,8 +1,9 @@
 """Frames of videos; of clips of people with clips of their mattes, aligned pairs.
 
 Without --mattes, writes image/<clip>_<frame>; with it, foreground/<clip>_<frame> and
-alpha/<clip>_<frame>, and refuses clips whose mattes have another number of frames. A clip is one item:
-killed and started again, the tool begins with the clips that are not finished.
+alpha/<clip>_<frame>, and refuses clips whose mattes have another number of frames. Mattes get their full
+range back: video leaves black and white a little grey. A clip is one item: killed and started again, the
+tool begins with the clips that are not finished.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from bgr.errors import BgrError
 from bgr.io.files import make_folder
 from bgr.io.images import ImageArray, write_image
 from bgr.io.manifest import Row
-from bgr.io.video import Clip, list_videos
+from bgr.io.video import Clip, list_videos, matte_of
 from data_tools import runner
 from data_tools.journal import Item
 
@@ -29,9 +30,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--mattes", type=runner.absolute, help="a video or folder with videos of the same stems"
     )
-    parser.add_argument("--every", type=int, default=15, help="one frame in so many (default 15)")
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("H", "W"), help="default: the video's"
+        "--every", type=runner.positive, default=15, help="one frame in so many (default 15)"
+    )
+    parser.add_argument(
+        "--size", type=runner.positive, nargs=2, metavar=("H", "W"), help="default: the video's"
     )
     parser.add_argument(
         "--fit",
@@ -43,8 +46,6 @@ def main(arguments: list[str]) -> None:
         "--format", choices=("jpg", "png"), default="jpg", help="jpg has quality 95 (default)"
     )
     options = parser.parse_args(arguments)
-    if options.every < 1:
-        raise BgrError(f"--every {options.every}", "1 or more")
     videos = listed(options.videos)
     found = listed(options.mattes) if options.mattes else []
     mattes = {path.stem: path for path in found} if options.mattes else None
@@ -114,7 +115,7 @@ class ExtractFrames:
                 rows.append({"name": name, "group": item.name})
                 for key, (_, pixels) in zip(self.keys, frames, strict=True):
                     rows[-1][key] = f"{key}/{name}.{self.format}"
-                    fitted = self.fitted(pixels[..., 0] if key == "alpha" else pixels)
+                    fitted = self.fitted(matte_of(pixels) if key == "alpha" else pixels)
                     write_image(self.output / rows[-1][key], fitted)
             if len({clip.frames for clip in clips}) > 1:
                 raise BgrError(

@@ -130,8 +130,6 @@ class Journal:
             ) from error
         if self.torn:
             os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
-        if self.new:
-            self._write(self.header)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -145,6 +143,9 @@ class Journal:
             "rejected": result.rejected,
             "inputs": result.inputs,
         }
+        if self.new:  # only now, so that a typo in a first call does not claim the folder
+            self._write(self.header)
+            self.new = False
         self._write(entry)
         return entry
 

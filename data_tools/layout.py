@@ -96,9 +96,10 @@ def from_manifest(folder: Path) -> tuple[list[Sample], list[Finding]]:
             continue
         if "foreground" in files and not {*MATTES, "trimap"} & set(files):
             files = {"cutout": files.pop("foreground"), **files}
-        groups = [f"group {row['group']}"] if "group" in row else []
-        groups += [f"group {group_of(row, pattern)} of {pattern}"] if pattern else []
-        samples.append(Sample(name, files, splits[index], tuple(groups)))
+        # Where `split` was told how to group, the tool's own groups no longer count.
+        grouped = pattern is not None or "group" in row
+        groups = (f"group {group_of(row, pattern)}",) if grouped else ()
+        samples.append(Sample(name, files, splits[index], groups))
     return samples, findings
 
 

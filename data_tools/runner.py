@@ -31,7 +31,7 @@ from rich.progress import (
 from bgr.errors import BgrError
 from bgr.io.files import make_folder, write_text
 from bgr.io.manifest import NAME as MANIFEST
-from bgr.io.manifest import Row, write_manifest
+from bgr.io.manifest import Manifest, Row, write_manifest
 from data_tools import engines
 from data_tools.journal import Item, Journal, Result, sha256, stamp
 
@@ -86,6 +86,14 @@ def absolute(text: str) -> Path:
     return Path(text).absolute()
 
 
+def positive(text: str) -> int:
+    """A number of the command line, 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def base_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
     """A tool's parser with the options that every tool over many files has."""
     made = argparse.ArgumentParser(
@@ -94,7 +102,7 @@ def base_parser(tool: str, description: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    made.add_argument("--workers", type=int, default=cores, help="processes (default: cores)")
+    made.add_argument("--workers", type=positive, default=cores, help="processes (default: cores)")
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
     return made
 
@@ -156,6 +164,10 @@ def run(
         BgrError: an item is damaged (`--on-error raise`), too many are, two items share a name, or the
             folder holds results of other options.
     """
+    outside = [i for i in items if not any(output in path.parents for path in i.inputs)]
+    if items and not outside:
+        raise BgrError(f"all inputs lie in {output}, the output folder", "another output folder")
+    items = outside  # a tool must not take its own results for inputs
     names = Counter(item.name for item in items)
     doubled = [name for name, count in names.items() if count > 1]
     if doubled:
@@ -173,8 +185,10 @@ def run(
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with journal, progress_bar() as bar:
-            if remaining:  # what it lists is about to change
-                (output / MANIFEST).unlink(missing_ok=True)
+            if remaining and (output / MANIFEST).is_file():  # what it lists is about to change
+                if "splits" in Manifest(output).header:
+                    print(f"{output} gets new samples: split it again afterwards", file=sys.stderr)
+                (output / MANIFEST).unlink()
             task = bar.add_task(tool, total=len(items), completed=len(finished))
             attempt = Attempt(function)
             for result in engines.results(attempt, remaining, options.engine, options.workers):
@@ -184,9 +198,7 @@ def run(
                     continue
                 damaged[result.name] = result.error
                 if options.on_error == "raise":
-                    raise BgrError(
-                        result.error, fix="mend or remove it and start again, or --on-error skip"
-                    )
+                    raise BgrError(f"{result.error}\n  or:       leave it out with --on-error skip")
                 if len(damaged) > options.max_errors:
                     raise BgrError(
                         f"{len(damaged)} damaged inputs:\n  " + "\n  ".join(damaged.values()),
@@ -217,10 +229,14 @@ def write_results(
     reasons = Counter(reason for _, reason in skipped)
     output = journal.output
     left_out = {**reasons, "damaged": len(damaged)} if damaged else dict(reasons)
-    write_manifest(output, {**journal.header, "skipped": left_out}, rows)
+    if not same_samples(output, rows):  # a manifest that is right keeps its splits
+        write_manifest(output, {**journal.header, "skipped": left_out}, rows)
     faults = ([name, f"damaged: {m.splitlines()[0]}"] for name, m in damaged.items())
     lines = [["item", "reason"], *skipped, *faults]
     write_text(output / SKIPPED, "".join(f"{_csv(line)}\n" for line in lines))
+    if not rows:
+        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise BgrError(f"none of {len(items)} items gave a sample: {why}", "at least one")
     return Summary(len(rows), reasons, list(damaged.values()), journal.before, output)
 
 
@@ -242,6 +258,14 @@ class Attempt:
             return Result(item.name, error=str(error))
         except OSError as error:
             return Result(item.name, error=f"{item.name}: {error}")
+
+
+def same_samples(output: Path, rows: Sequence[Row]) -> bool:
+    """Whether a folder's manifest lists just these samples, in whatever order and splits."""
+    if not (output / MANIFEST).is_file():
+        return False
+    listed = sorted(Manifest(output), key=lambda row: str(row["name"]))
+    return listed == sorted(rows, key=lambda row: str(row["name"]))
 
 
 def describe(tool: str, options: argparse.Namespace) -> Row:

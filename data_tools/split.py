@@ -18,6 +18,7 @@ import numpy as np
 
 from bgr.errors import BgrError
 from bgr.io.manifest import NAME, Manifest, Row, write_manifest
+from data_tools.journal import FILE as JOURNAL
 
 SPLITS = ("train", "val", "test")
 ATTEMPTS = 10_000  # groups that are dealt out in all: few groups come out close in some deals only
@@ -89,6 +90,10 @@ def listing(folder: Path) -> tuple[Row, Sequence[Row]]:
     # Imported here: it brings torch, which takes longer to load than a manifest takes to split.
     from bgr.data.folder import CONTRACT, find_pairs
 
+    if (folder / JOURNAL).is_file():
+        raise BgrError(
+            f"{folder} is not finished", f"a {NAME}", "start the tool that makes it again, to go on"
+        )
     if not (folder / "image").is_dir():
         raise BgrError(
             f"{folder} has neither {NAME} nor image/",

@@ -30,7 +30,12 @@ def main(arguments: list[str]) -> None:
         "output", type=runner.absolute, help="folder for high_res/, low_res/ and the manifest"
     )
     parser.add_argument(
-        "--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"), help="high resolution"
+        "--size",
+        type=runner.positive,
+        nargs=2,
+        default=(480, 640),
+        metavar=("H", "W"),
+        help="high resolution",
     )
     parser.add_argument("--method", choices=("crop", "scale"), default="crop")
     parser.add_argument("--seed", type=int, default=0, help="seed of the crops (default 0)")

@@ -91,7 +91,7 @@ def unpack(archive: Path, target: Path) -> int:
         os.replace(part, target)
     except DAMAGE as error:
         raise BgrError(
-            f"cannot unpack {archive}: {error}",
+            f"cannot unpack {archive}: {str(error).splitlines()[0]}",
             "an undamaged archive whose members stay inside it",
             "download it again, and do not trust where it came from if it names paths outside",
         ) from error
@@ -113,6 +113,8 @@ def _into(archive: Path, folder: Path) -> int:
                     raise ValueError(f"member {member.filename!r} is outside the folder")
                 zipped.extract(member, folder)
             return len(members)
+    if archive.suffix == ".zip":
+        raise ValueError("not a zip file, or cut short")
     with open(archive, "rb") as raw, tarfile.open(fileobj=raw) as tar, progress_bar() as bar:
         count = 0
         task = bar.add_task(archive.name, total=archive.stat().st_size)

@@ -24,6 +24,7 @@ from bgr.io.manifest import NAME
 from data_tools import engines
 from data_tools.checks import Examined, alike, copies, decode, divided, examine, mattes
 from data_tools.contact_sheet import contact_sheet, over_colour
+from data_tools.journal import FILE as JOURNAL
 from data_tools.journal import Item
 from data_tools.layout import KEYS, PICTURES, Finding, Level, Sample, scan
 from data_tools.runner import base_parser, progress_bar
@@ -45,6 +46,10 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     folder = options.folder.absolute()
     check_folder(folder)
+    if (folder / JOURNAL).is_file() and not (folder / NAME).is_file():
+        raise BgrError(
+            f"{folder} is not finished", f"a {NAME}", "start the tool that makes it again, to go on"
+        )
     samples, findings = scan(folder)
     if not samples and not findings:
         raise BgrError(f"no samples in {folder}", f"{NAME}, image/ and alpha/, or cut-outs")

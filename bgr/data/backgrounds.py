@@ -67,10 +67,14 @@ def background_files(source: Path) -> list[Path]:
     Raises:
         BgrError: the source is missing or empty.
     """
-    if source.suffix != ".txt":
+    if source.suffix != ".txt" and source.is_dir():
         return list_images(source)
     if not source.is_file():
-        raise BgrError(f"no file {source}", "a list of images, one path a line")
+        raise BgrError(
+            f"no {source}",
+            "a folder of images, or a .txt file that lists them",
+            "check the backgrounds",
+        )
     lines = source.read_text(encoding="utf-8").splitlines()
     files = [source.parent / line for line in lines if line.strip()]
     if not files:

@@ -159,10 +159,11 @@ class AffineGeometry:
         corners = (
             np.array([[0, 0, 1], [right, 0, 1], [right, bottom, 1], [0, bottom, 1]]) @ matrix.T
         )
-        inner = corners - 2 * np.sign(corners - corners.mean(axis=0))
+        inner = corners - 3 * np.sign(corners - corners.mean(axis=0))
         inside = np.zeros((self.height, self.width), np.uint8)
-        cv2.fillConvexPoly(inside, inner.round().astype(np.int32), 255)
-        return np.asarray(cv2.copyTo(made, inside), np.uint8)
+        cv2.fillConvexPoly(inside, inner.round().astype(np.int32), 255, cv2.LINE_AA)
+        np.minimum(made[..., 3:], inside[..., None], out=made[..., 3:])
+        return made
 
     background = photo
 

@@ -14,6 +14,7 @@ from bgr.data.pairs import ManifestPairs, Pair
 from bgr.errors import BgrError
 from bgr.io.images import ImageArray
 from bgr.io.manifest import NAME, Manifest
+from bgr.io.video import matte_of
 
 LAYOUT = "train/ and test/, each with fgr/ and pha/ that hold the same clips (folders or videos)"
 
@@ -84,7 +85,7 @@ class Videomatte240kDataset(PairDataset):
         colours, mattes, *_ = self.pairs[index]
         if mattes is None or not is_video(colours.parent):
             return super().read(index)
-        return read_frame(colours), {"alpha": np.ascontiguousarray(read_frame(mattes)[..., 0])}
+        return read_frame(colours), {"alpha": matte_of(read_frame(mattes))}
 
 
 def split_clips(root: Path, split: Split, val_clips: int, seed: int) -> list[tuple[Path, Path]]:

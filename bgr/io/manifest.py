@@ -45,6 +45,12 @@ class Manifest(LazySequence[Row]):
         try:
             with open(self.path, "rb") as file:
                 self.lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise BgrError(
+                f"no {NAME} in {self.path.parent}",
+                "a folder that `python -m data_tools` wrote and finished",
+                "check data.root; a tool that was stopped goes on when it is started again",
+            ) from error
         except (OSError, ValueError) as error:  # mmap refuses an empty file with a ValueError
             raise self._damaged(str(error)) from error
         characters = np.frombuffer(self.lines, np.uint8)
@@ -80,7 +86,7 @@ class Manifest(LazySequence[Row]):
         splits = self.header.get("splits", {})
         if name not in splits:
             raise BgrError(
-                f"manifest {self.path} has no split {name!r}, only {', '.join(splits) or 'none'}",
+                f"manifest {self.path} has no split {name!r}",
                 "a manifest with train, val and test",
                 f"python -m data_tools split {self.path.parent}",
             )

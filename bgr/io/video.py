@@ -104,6 +104,15 @@ class Clip:
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def matte_of(frame: ImageArray) -> ImageArray:
+    """A matte from a frame of video, (H, W) uint8, with full range.
+
+    Compression leaves black and white a little grey: 5 and below becomes 0, 250 and above 255.
+    """
+    levels = (np.arange(256) - 5.0) * 255 / 245
+    return np.asarray(levels.round().clip(0, 255).astype(np.uint8)[frame[..., 0]])
+
+
 def list_videos(folder: Path) -> list[Path]:
     """Video files directly in a folder, sorted by name; hidden files are left out.
 

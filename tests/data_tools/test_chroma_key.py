@@ -212,7 +212,8 @@ def test_key_of_the_command_line_and_of_the_settings(tmp_path: Path) -> None:
     washed = (120, 160, 125)  # too pale to be found
     write_image(tmp_path / "a.png", composite(washed)[0])
     true = person()[0]
-    main([str(tmp_path / "a.png"), str(tmp_path / "found"), "--workers", "1"])
+    with pytest.raises(BgrError, match="none of 1 items gave a sample"):
+        main([str(tmp_path / "a.png"), str(tmp_path / "found"), "--workers", "1"])
     assert rejected(tmp_path / "found")[0][0] == "a"
     (tmp_path / "s.yaml").write_text("a: {key: [120, 160, 125]}")
     key, settings = ["--key", "120,160,125"], ["--settings", str(tmp_path / "s.yaml")]

@@ -116,8 +116,9 @@ def test_clips_and_mattes_become_aligned_pairs(tmp_path: Path) -> None:
     split([str(out), "--shares", "0.34", "0.33", "0.33"])
     for row in Manifest(out):
         number = int(row["name"].rpartition("_")[2])
-        for key in ("foreground", "alpha"):
-            assert abs(float(pixels(out / row[key]).mean()) - 8 * number) < 4
+        shown = {k: float(pixels(out / row[k]).mean()) for k in ("foreground", "alpha")}
+        assert abs(shown["foreground"] - 8 * number) < 4
+        assert abs(shown["alpha"] - max(0, (8 * number - 5) * 255 / 245)) < 4  # full range again
         assert pixels(out / row["alpha"]).ndim == 2
     parts = [Videomatte240kDataset(str(out), s, (32, 32)) for s in ("train", "val", "test")]
     assert [len(part) for part in parts] == [4, 4, 4]

@@ -19,7 +19,9 @@ from bgr.io.manifest import Manifest
 from data_tools.__main__ import TOOLS
 from data_tools.__main__ import main as tools
 from data_tools.journal import Journal
+from data_tools.split import main as split
 from data_tools.sr_pairs import main as sr_pairs
+from data_tools.verify import main as verify
 from tests.conftest import REPOSITORY
 
 SIZE = ("--size", "32", "48")
@@ -184,6 +186,53 @@ def test_no_old_manifest_beside_new_files(frames: Path, tmp_path: Path) -> None:
     manifest = Manifest(tmp_path / "out")
     assert manifest.header["skipped"] == {"damaged": 1}
     assert "clip1_4,damaged: cannot read" in (tmp_path / "out" / "skipped.csv").read_text()
+
+
+def test_a_finished_tool_keeps_the_splits(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(frames, tmp_path / "out")
+    split([str(tmp_path / "out"), "--shares", "0.34", "0.33", "0.33"])
+    made = contents(tmp_path / "out")
+    run(frames, tmp_path / "out")
+    assert contents(tmp_path / "out") == made
+    photo(frames / "clip9" / "new.jpg")
+    run(frames, tmp_path / "out")
+    assert "split it again" in capsys.readouterr().err
+    assert "splits" not in Manifest(tmp_path / "out").header
+
+
+def test_a_group_by_of_split_is_what_verify_checks(frames: Path, tmp_path: Path) -> None:
+    run(frames, tmp_path / "out")
+    split([str(tmp_path / "out"), "--group-by", r"_(\d+)$"])
+    report = str(tmp_path / "report.html")
+    assert verify([str(tmp_path / "out"), "--report", report, "--workers", "1"]) == 0
+
+
+def test_a_typo_does_not_claim_the_folder(frames: Path, tmp_path: Path) -> None:
+    truncate(frames / "clip0" / "0.jpg")
+    with pytest.raises(BgrError, match=r"0\.jpg"):
+        run(frames, tmp_path / "out", "--seed", "5")
+    photo(frames / "clip0" / "0.jpg")
+    run(frames, tmp_path / "out")
+
+
+def test_its_own_results_are_no_inputs(frames: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        run(frames, frames / "out")
+        assert len(Manifest(frames / "out")) == 12
+    with pytest.raises(BgrError, match="all inputs lie in"):
+        run(frames, frames)
+
+
+def test_nothing_kept_is_an_error(frames: Path, tmp_path: Path) -> None:
+    with pytest.raises(BgrError, match="none of 12 items gave a sample: 12 smaller than 500x500"):
+        sr_pairs([str(frames), str(tmp_path / "out"), "--size", "500", "500", "--workers", "1"])
+    for name in ("split", "verify"):
+        empty_folder = tmp_path / "half"
+        empty_folder.mkdir(exist_ok=True)
+        (empty_folder / ".journal.jsonl").write_text("{}\n")
+        assert tools([name, str(empty_folder)]) == 1
 
 
 def test_other_options_are_refused(frames: Path, tmp_path: Path) -> None:

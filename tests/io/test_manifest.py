@@ -26,7 +26,7 @@ def test_rows_come_back_whole_and_by_split(folder: Path) -> None:
     assert not len(manifest.split("val"))
     with pytest.raises(IndexError):
         manifest.split("train")[7]
-    with pytest.raises(BgrError, match=r"no split 'extra', only train, val, test"):
+    with pytest.raises(BgrError, match=r"no split 'extra'"):
         manifest.split("extra")
 
 
@@ -52,5 +52,5 @@ def test_a_damaged_line_and_a_missing_file_are_named(folder: Path) -> None:
     with pytest.raises(BgrError, match="line 5"):
         list(Manifest(folder))
     path.unlink()
-    with pytest.raises(BgrError, match=r"cannot read manifest"):
+    with pytest.raises(BgrError, match=r"no manifest\.jsonl in (.|\n)*started again"):
         Manifest(folder)
