@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from bgr.errors import BgrError
 from bgr.io.files import IMAGE_SUFFIXES, list_images, walk_images
+from bgr.io.images import has_alpha
 from bgr.io.manifest import NAME, Manifest
 from data_tools.split import SPLITS, group_of
 
@@ -104,13 +105,15 @@ def from_manifest(folder: Path) -> tuple[list[Sample], list[Finding]]:
 
 
 def from_layout(root: Path, split: str, circles: Set[Path]) -> tuple[list[Sample], list[Finding]]:
-    """Files paired by name, or cut-outs where there is no folder to pair; none below `circles`."""
+    """Files paired by name, none below `circles`; without a folder to pair, cut-outs or backgrounds."""
     folders: dict[str, Path] = {}
     for name, key in FOLDERS.items():
         if (root / name).is_dir():
             folders.setdefault(key, root / name)
     if not folders:
-        return [Sample(p.stem, {"cutout": p}, split) for p in images(list_images, root)], []
+        alone = images(list_images, root)
+        key = "cutout" if any(map(may_be_cutout, alone)) else "background"
+        return [Sample(path.stem, {key: path}, split) for path in alone], []
     findings = []
     if not {*PICTURES, *PLATES} & set(folders):
         findings.append(Finding("error", "no pictures", root, "has mattes but no image/"))
@@ -135,6 +138,14 @@ def from_layout(root: Path, split: str, circles: Set[Path]) -> tuple[list[Sample
         clip = stem.rpartition("/")[0]
         samples.append(Sample(stem, files, split, (f"clip {clip}",) if clip else ()))
     return samples, findings
+
+
+def may_be_cutout(path: Path) -> bool:
+    """Whether a file has an alpha channel, as far as it can be read."""
+    try:
+        return has_alpha(path)
+    except BgrError:
+        return False
 
 
 def images(function: Callable[[Path], list[Path]], folder: Path) -> list[Path]:

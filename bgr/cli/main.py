@@ -101,6 +101,9 @@ def config_message(error: Exception) -> str:
         causes.append(cause)
     text = "\n".join(dict.fromkeys(str(c).strip() for c in causes))
     message = text.replace("\nTo append to your config use", "\nto add a new key use")
+    if "Missing mandatory value" in text:
+        key = text.partition("full_key: ")[2].split()[0]
+        return f"{key} is not given\n  to mend:  {key}=<value>"
     if "ey '" not in text:
         return message
     GlobalHydra.instance().clear()

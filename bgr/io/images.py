@@ -115,6 +115,16 @@ def image_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def has_alpha(path: Path) -> bool:
+    """Whether an image can hold a matte of its own, from the header alone.
+
+    Raises:
+        BgrError: the file is missing, empty, or not an image.
+    """
+    with _Opened(path) as file:
+        return _has_alpha(file)
+
+
 def write_image(path: Path, pixels: ImageArray, quality: int = 95) -> None:
     """Write (H, W), (H, W, 3) or (H, W, 4) uint8 atomically; the suffix chooses the format.
 

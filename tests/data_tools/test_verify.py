@@ -377,3 +377,13 @@ def test_real_portraits_pass(real_data: Path, verify: Callable[..., Report]) -> 
     assert code == 0
     assert not [kind for kind in found if kind.startswith("error")]
     assert "34 samples, 68 files" in page
+
+
+def test_a_pool_of_backgrounds_is_no_data_set_of_cutouts(
+    verify: Callable[..., Report], tmp_path: Path
+) -> None:
+    for number in range(3):
+        save(tmp_path / "rooms" / f"{number}.jpg", photo(number))
+    code, found, page = verify(tmp_path / "rooms")
+    assert (code, found) == (0, {})
+    assert "3 background" in page
