@@ -32,7 +32,7 @@ from bgr.io.files import IMAGE_SUFFIXES, check_folder, make_folder
 from bgr.io.images import read_alpha, read_image, write_image
 from bgr.io.manifest import Manifest, Row
 from bgr.io.video import VIDEO_SUFFIXES, Clip
-from data_tools import runner
+from data_tools import command_line, runner
 from data_tools.contact_sheet import contact_sheet, over_colour
 from data_tools.journal import Item
 from data_tools.keying import Settings, difference_key, key_colour, paper_alpha
@@ -43,13 +43,17 @@ SHEET = 40  # samples on the contact sheet
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and key everything."""
-    parser = runner.parser("chroma_key", __doc__)
-    parser.add_argument("source", type=runner.absolute, help="a clip, a still, or a folder of them")
-    parser.add_argument("output", type=runner.absolute, help="folder of the results")
+    parser = command_line.parser("chroma_key", __doc__)
+    parser.add_argument(
+        "source", type=command_line.absolute, help="a clip, a still, or a folder of them"
+    )
+    parser.add_argument("output", type=command_line.absolute, help="folder of the results")
     parser.add_argument("--method", choices=("difference", "paper"), default="difference")
     parser.add_argument("--key", type=_colour, metavar="R,G,B", help="colour of the screen")
     parser.add_argument("--every", type=int, default=15, help="every n-th frame of clips (15)")
-    parser.add_argument("--settings", type=runner.absolute, help="YAML of settings by file name")
+    parser.add_argument(
+        "--settings", type=command_line.absolute, help="YAML of settings by file name"
+    )
     options = parser.parse_args(arguments)
     if options.method == "paper" and (options.key or options.settings):
         raise BgrError("--method paper has nothing to set", "no --key and no --settings")

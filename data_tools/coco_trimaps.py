@@ -26,7 +26,7 @@ from bgr.io.coco import Photo, covered, read_photos, region, union
 from bgr.io.files import check_folder, make_folder
 from bgr.io.images import ImageArray, image_size, read_alpha, read_image, write_image
 from bgr.io.manifest import Manifest, Row
-from data_tools import runner
+from data_tools import command_line, runner
 from data_tools.contact_sheet import GREEN, contact_sheet, over_colour
 from data_tools.journal import Item, sha256
 from data_tools.paper_trimap import load_detector, paper_trimap
@@ -86,11 +86,13 @@ def main(arguments: list[str]) -> None:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = runner.parser("coco_trimaps", __doc__)
-    parser.add_argument("annotations", type=runner.absolute, help="COCO instances (JSON)")
-    parser.add_argument("images", type=runner.absolute, help="folder of the photos that it names")
+    parser = command_line.parser("coco_trimaps", __doc__)
+    parser.add_argument("annotations", type=command_line.absolute, help="COCO instances (JSON)")
     parser.add_argument(
-        "output", type=runner.absolute, help="folder for the samples and the manifest"
+        "images", type=command_line.absolute, help="folder of the photos that it names"
+    )
+    parser.add_argument(
+        "output", type=command_line.absolute, help="folder for the samples and the manifest"
     )
     parser.add_argument("--category", default="person", help="name of the foreground's category")
     parser.add_argument(
@@ -129,7 +131,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="seed of the subset (default 0)")
     parser.add_argument(
         "--edges",
-        type=runner.absolute,
+        type=command_line.absolute,
         help="model.yml of structured forests (paper); default: Canny",
     )
     return parser.parse_args(arguments)

@@ -21,7 +21,7 @@ from bgr.data.warps import covering
 from bgr.io.files import list_images, make_folder
 from bgr.io.images import read_alpha, read_image, read_rgba, write_image
 from bgr.io.manifest import NAME, Manifest, Row
-from data_tools import runner, split
+from data_tools import command_line, runner, split
 from data_tools.journal import Item
 
 KEYS = ("image", "alpha", "captured_background")
@@ -29,13 +29,15 @@ KEYS = ("image", "alpha", "captured_background")
 
 def main(arguments: list[str]) -> None:
     """Parse the command line, write the triples, and split them."""
-    parser = runner.parser("composite", __doc__)
-    parser.add_argument("people", type=runner.absolute, help="folder of cut-outs")
+    parser = command_line.parser("composite", __doc__)
+    parser.add_argument("people", type=command_line.absolute, help="folder of cut-outs")
     parser.add_argument(
-        "backgrounds", type=runner.absolute, help="folder of images, or a list of files (.txt)"
+        "backgrounds",
+        type=command_line.absolute,
+        help="folder of images, or a list of files (.txt)",
     )
     parser.add_argument(
-        "output", type=runner.absolute, help="folder for the triples and the manifest"
+        "output", type=command_line.absolute, help="folder for the triples and the manifest"
     )
     parser.add_argument(
         "--pairing", choices=("random", "zip"), default="random", help="which background (random)"

@@ -16,25 +16,31 @@ from bgr.io.files import make_folder
 from bgr.io.images import ImageArray, write_image
 from bgr.io.manifest import Row
 from bgr.io.video import Clip, list_videos, matte_of
-from data_tools import runner
+from data_tools import command_line, runner
 from data_tools.journal import Item
 
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and write the frames."""
-    parser = runner.parser("extract_frames", __doc__)
-    parser.add_argument("videos", type=runner.absolute, help="a video, or a folder of videos")
+    parser = command_line.parser("extract_frames", __doc__)
+    parser.add_argument("videos", type=command_line.absolute, help="a video, or a folder of videos")
     parser.add_argument(
-        "output", type=runner.absolute, help="folder for the frames and the manifest"
+        "output", type=command_line.absolute, help="folder for the frames and the manifest"
     )
     parser.add_argument(
-        "--mattes", type=runner.absolute, help="a video or folder with videos of the same stems"
+        "--mattes",
+        type=command_line.absolute,
+        help="a video or folder with videos of the same stems",
     )
     parser.add_argument(
-        "--every", type=runner.positive, default=15, help="one frame in so many (default 15)"
+        "--every", type=command_line.positive, default=15, help="one frame in so many (default 15)"
     )
     parser.add_argument(
-        "--size", type=runner.positive, nargs=2, metavar=("H", "W"), help="default: the video's"
+        "--size",
+        type=command_line.positive,
+        nargs=2,
+        metavar=("H", "W"),
+        help="default: the video's",
     )
     parser.add_argument(
         "--fit",

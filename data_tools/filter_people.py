@@ -31,7 +31,7 @@ from bgr.errors import BgrError
 from bgr.io.files import make_folder, walk_images, write_text
 from bgr.io.images import ImageArray, read_image, write_image
 from bgr.io.manifest import Manifest, Row
-from data_tools import runner
+from data_tools import command_line, runner
 from data_tools.contact_sheet import contact_sheet
 from data_tools.journal import Item, sha256
 
@@ -43,11 +43,11 @@ PAGE = "https://github.com/ultralytics/assets/releases"
 
 def main(arguments: list[str]) -> None:
     """Parse the command line, score the images and write the lists."""
-    parser = runner.parser("filter_people", __doc__)
+    parser = command_line.parser("filter_people", __doc__)
     parser.set_defaults(workers=1)  # one process fills a GPU, and torch has threads of its own
     add = parser.add_argument
-    add("images", type=runner.absolute, help="folder of images, searched with its subfolders")
-    add("output", type=runner.absolute, help="folder for the lists and the manifest")
+    add("images", type=command_line.absolute, help="folder of images, searched with its subfolders")
+    add("output", type=command_line.absolute, help="folder for the lists and the manifest")
     add("--keep", choices=("without", "with"), required=True, help="a person")
     add("--weights", default="yolo11n.pt", help="a .pt file, or a published name (yolo11n.pt)")
     add("--confidence", type=float, default=0.25, help="from which a detection counts (0.25)")

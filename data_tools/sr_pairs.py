@@ -15,23 +15,23 @@ from PIL import Image
 from bgr.io.files import make_folder, walk_images
 from bgr.io.images import ImageArray, read_image, write_image
 from bgr.io.manifest import NAME, Manifest, Row
-from data_tools import runner
+from data_tools import command_line, runner
 from data_tools.journal import Item
 from data_tools.runner import Rejected
 
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and write the pairs."""
-    parser = runner.parser("sr_pairs", __doc__)
+    parser = command_line.parser("sr_pairs", __doc__)
     parser.add_argument(
-        "frames", type=runner.absolute, help="folder of frames, searched with its subfolders"
+        "frames", type=command_line.absolute, help="folder of frames, searched with its subfolders"
     )
     parser.add_argument(
-        "output", type=runner.absolute, help="folder for high_res/, low_res/ and the manifest"
+        "output", type=command_line.absolute, help="folder for high_res/, low_res/ and the manifest"
     )
     parser.add_argument(
         "--size",
-        type=runner.positive,
+        type=command_line.positive,
         nargs=2,
         default=(480, 640),
         metavar=("H", "W"),

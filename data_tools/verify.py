@@ -23,11 +23,12 @@ from bgr.io.images import ImageArray, encode_png
 from bgr.io.manifest import NAME
 from data_tools import engines
 from data_tools.checks import Examined, alike, copies, decode, divided, examine, mattes
+from data_tools.command_line import base_parser
 from data_tools.contact_sheet import contact_sheet, over_colour
 from data_tools.journal import FILE as JOURNAL
 from data_tools.journal import Item
 from data_tools.layout import KEYS, PICTURES, Finding, Level, Sample, scan
-from data_tools.runner import base_parser, progress_bar
+from data_tools.runner import progress_bar
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 LISTED = 200  # findings of a kind that the page lists
