@@ -107,7 +107,8 @@ def run(
         items: everything there is to do, in the order of the manifest.
         function: makes the samples of an item; picklable. Raises `Rejected` or `BgrError`.
         output: folder of the results.
-        options: what `command_line.parser` read. All but how it runs is recorded and may not change on resuming.
+        options: what `command_line.parser` read. All but how it runs is recorded, and may not change
+            on resuming.
 
     Returns:
         The summary; None for a dry run.
