@@ -68,13 +68,18 @@ def extended(colours: ImageArray, alpha: ImageArray) -> ImageArray:
     Returns:
         (H, W, 3) uint8; where alpha is above 8, the colours themselves.
     """
-    known = np.where(alpha > 8, np.uint8(255), np.uint8(0))
+    _, known = cv2.threshold(alpha, 8, 255, cv2.THRESH_BINARY)
     height, width = alpha.shape
     cell = max(4, math.ceil(max(height, width) / 128))
     size = (math.ceil(width / cell), math.ceil(height / cell))
-    held = np.asarray(cv2.copyTo(colours, known))
-    total = cv2.resize(held, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    half = (-(-width // 2), -(-height // 2))  # by a factor of 2 first, for which OpenCV is quick
+    total, share = (
+        cv2.resize(
+            cv2.resize(x, half, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_AREA
+        )
+        for x in (cv2.copyTo(colours, known), known)
+    )
+    total, share = total.astype(np.float32), share.astype(np.float32) / 255
     around, near = (cv2.GaussianBlur(x, (0, 0), 3) for x in (total, share))
     inside = share > 1 / 255
     total, share = np.where(inside[..., None], total, around), np.where(inside, share, near)
