@@ -22,7 +22,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -33,7 +32,7 @@ from bgr.io.images import read_alpha, read_image, write_image
 from bgr.io.manifest import Manifest, Row
 from bgr.io.video import VIDEO_SUFFIXES, Clip
 from data_tools import command_line, runner
-from data_tools.contact_sheet import contact_sheet, over_colour
+from data_tools.contact_sheet import contact_sheet, evenly, over_colour
 from data_tools.journal import Item
 from data_tools.keying import Settings, difference_key, key_colour, paper_alpha
 from data_tools.runner import Rejected
@@ -196,9 +195,9 @@ def file_key(path: Path) -> list[int] | None:
 def write_sheet(output: Path) -> None:
     """Write contact_sheet.jpg: samples spread over the manifest, over a plain colour and as matte."""
     rows = Manifest(output)
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(SHEET, len(rows))).round().astype(int))
+    chosen = evenly(len(rows), SHEET)
     entries = []
-    for row in (rows[int(index)] for index in chosen):
+    for row in (rows[index] for index in chosen):
         foreground, alpha = (
             read_image(output / row["foreground"]),
             read_alpha(output / row["alpha"]),

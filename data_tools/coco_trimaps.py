@@ -13,21 +13,18 @@ Closed-form alphas follow Levin et al., A Closed-Form Solution to Natural Image 
 """
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bgr.data.warps import resized
 from bgr.errors import BgrError
 from bgr.io.coco import Photo, covered, read_photos, region, union
-from bgr.io.files import check_folder, make_folder
+from bgr.io.files import check_folder, lot, make_folder
 from bgr.io.images import ImageArray, image_size, read_alpha, read_image, write_image
 from bgr.io.manifest import Manifest, Row
 from data_tools import command_line, runner
-from data_tools.contact_sheet import GREEN, contact_sheet, over_colour
+from data_tools.contact_sheet import GREEN, contact_sheet, evenly, over_colour
 from data_tools.journal import Item, sha256
 from data_tools.paper_trimap import load_detector, paper_trimap
 from data_tools.runner import Rejected
@@ -229,7 +226,7 @@ def subset(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     A photo's lot depends on the seed and its name alone: a larger subset holds the smaller one.
     """
     shown = [photo for photo in photos if photo.objects or photo.crowds]
-    lots = {p.file: hashlib.sha256(f"{seed} {p.file}".encode()).digest() for p in shown}
+    lots = {photo.file: lot(seed, photo.file) for photo in shown}
     chosen = set(sorted(lots, key=lots.__getitem__)[:count])
     return [photo for photo in shown if photo.file in chosen]
 
@@ -250,9 +247,9 @@ def output_size(words: Sequence[str]) -> tuple[int, int] | None:
 def write_sheet(folder: Path) -> None:
     """Write `contact_sheet.jpg`: image, trimap, alpha and cut-out of at most forty samples."""
     rows = Manifest(folder)
-    chosen = np.unique(np.linspace(0, len(rows) - 1, SHEET_SAMPLES).round().astype(int))
+    chosen = evenly(len(rows), SHEET_SAMPLES)
     entries = []
-    for row in (rows[int(index)] for index in chosen):
+    for row in (rows[index] for index in chosen):
         image = read_image(folder / row["image"])
         alpha, trimap = (read_alpha(folder / row[key]) for key in ("alpha", "trimap"))
         cut_out = over_colour(image, alpha, GREEN)

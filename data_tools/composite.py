@@ -3,12 +3,10 @@
 People are a folder with a manifest (chroma_key, extract_frames --mattes), with foreground/ (or fgr/) and
 alpha/ (or pha/), or of RGBA files. Each is placed over a background cut and resized to its frame, as in
 paper 002, and the triples are split 75/15/10, by clip where the manifest names clips or --group-by finds
-them in the names. This is for those who want files: training
-composites on the fly, over other backgrounds in every epoch.
+them in the names. This is for those who want files: training composites on the fly, over other
+backgrounds in every epoch.
 """
 
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from bgr.data.backgrounds import background_files
 from bgr.data.pair_dataset import composited
 from bgr.data.pairs import ManifestPairs, Pair, check_sizes, paired_by_stem
 from bgr.data.warps import covering
-from bgr.io.files import list_images, make_folder
+from bgr.io.files import list_images, lot, make_folder
 from bgr.io.images import read_alpha, read_image, read_rgba, write_image
 from bgr.io.manifest import NAME, Manifest, Row
 from data_tools import command_line, runner, split
@@ -59,8 +57,8 @@ def main(arguments: list[str]) -> None:
         if options.pairing == "zip":
             chosen = index % len(backgrounds)
         else:
-            digest = hashlib.sha256(os.fsencode(f"{options.seed} {pair.image.stem}")).digest()
-            chosen = int.from_bytes(digest[:8], "big") % len(backgrounds)
+            drawn = lot(options.seed, pair.image.stem)
+            chosen = int.from_bytes(drawn[:8], "big") % len(backgrounds)
         inputs = [path for path in (pair.image, pair.alpha, backgrounds[chosen]) if path]
         items.append(Item(pair.image.stem, tuple(inputs), group))
     if not options.dry_run:

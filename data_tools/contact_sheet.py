@@ -35,6 +35,12 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
+def evenly(count: int, limit: int) -> list[int]:
+    """At most `limit` of the numbers below `count`, evenly spread from the first to the last."""
+    spread = np.linspace(0, count - 1, min(count, limit)).round().astype(int)
+    return [int(number) for number in np.unique(spread)]
+
+
 def over_colour(
     foreground: ImageArray, alpha: ImageArray, colour: tuple[int, int, int] = BLUE
 ) -> ImageArray:

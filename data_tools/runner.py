@@ -8,6 +8,7 @@ A tool names its items and a function of one item. The function writes its files
 
 import argparse
 import csv
+import io
 import signal
 import sys
 from collections import Counter
@@ -35,7 +36,6 @@ from data_tools import engines
 from data_tools.journal import Item, Journal, Result, sha256, stamp
 
 SKIPPED = "skipped.csv"
-# Options that say how and where a tool runs and not what it makes.
 # Packages that decide about pixels and scores.
 PACKAGES = (
     "bgr",
@@ -46,6 +46,7 @@ PACKAGES = (
     "pymatting",
     "ultralytics",
 )
+# Options that say how and where a tool runs and not what it makes.
 RUNNING = ("output", "workers", "engine", "dry_run", "on_error", "max_errors")
 
 
@@ -184,9 +185,10 @@ def write_results(
     left_out = {**reasons, "damaged": len(damaged)} if damaged else dict(reasons)
     if not same_samples(output, rows):  # a manifest that is right keeps its splits
         write_manifest(output, {**journal.header, "skipped": left_out}, rows)
-    faults = ([name, f"damaged: {m.splitlines()[0]}"] for name, m in damaged.items())
-    lines = [["item", "reason"], *skipped, *faults]
-    write_text(output / SKIPPED, "".join(f"{_csv(line)}\n" for line in lines))
+    faults = [(name, f"damaged: {message.splitlines()[0]}") for name, message in damaged.items()]
+    listing = io.StringIO()
+    csv.writer(listing, lineterminator="\n").writerows([("item", "reason"), *skipped, *faults])
+    write_text(output / SKIPPED, listing.getvalue())
     if not rows:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise BgrError(f"none of {len(items)} items gave a sample: {why}", "at least one")
@@ -233,11 +235,3 @@ def describe(tool: str, options: argparse.Namespace) -> Row:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return {"tool": tool, "arguments": arguments, "versions": versions}
-
-
-def _csv(line: Sequence[str]) -> str:
-    class Echo:
-        def write(self, text: str) -> str:
-            return text
-
-    return str(csv.writer(Echo(), lineterminator="").writerow(line))

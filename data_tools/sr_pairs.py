@@ -4,15 +4,13 @@ Writes high_res/<name>.png and low_res/<name>.png. The high resolution is a rand
 in the authors' code, or the frame scaled down to cover it, as in their text.
 """
 
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from bgr.io.files import make_folder, walk_images
+from bgr.io.files import lot, make_folder, walk_images
 from bgr.io.images import ImageArray, read_image, write_image
 from bgr.io.manifest import NAME, Manifest, Row
 from data_tools import command_line, runner
@@ -94,8 +92,7 @@ class SrPairs:
             raise Rejected(f"smaller than {height}x{width}")
         if self.method == "scale":
             frame = scaled_to_cover(frame, height, width)
-        digest = hashlib.sha256(os.fsencode(f"{self.seed} {item.name}")).digest()
-        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        rng = np.random.default_rng(int.from_bytes(lot(self.seed, item.name)[:8], "big"))
         top, left = (int(rng.integers(n + 1)) for n in np.subtract(frame.shape[:2], self.size))
         high = frame[top : top + height, left : left + width]
         half = Image.fromarray(high).resize((width // 2, height // 2), Image.Resampling.BILINEAR)

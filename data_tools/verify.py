@@ -24,7 +24,7 @@ from bgr.io.manifest import NAME
 from data_tools import engines
 from data_tools.checks import Examined, alike, copies, decode, divided, examine, mattes
 from data_tools.command_line import base_parser
-from data_tools.contact_sheet import contact_sheet, over_colour
+from data_tools.contact_sheet import contact_sheet, evenly, over_colour
 from data_tools.journal import FILE as JOURNAL
 from data_tools.journal import Item
 from data_tools.layout import KEYS, PICTURES, Finding, Level, Sample, scan
@@ -165,7 +165,7 @@ def galleries(
     reasons = [[kind for file in s.files.values() for kind in kinds.get(file, ())] for s in samples]
     bad = [i for i, reason in enumerate(reasons) if reason]
     good = [i for i, s in enumerate(samples) if not reasons[i] and set(s.files) != {"background"}]
-    spread = np.unique(np.linspace(0, len(good) - 1, min(limit, len(good))).round().astype(int))
+    spread = evenly(len(good), limit)
     sheets = []
     for title, total, chosen in (
         ("Samples with errors or warnings", len(bad), bad[:limit]),

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -16,6 +15,7 @@ from torch.utils.data import Dataset
 from bgr.data.geometry import Geometry
 from bgr.data.warps import covering, resized
 from bgr.errors import BgrError
+from bgr.io.files import lot
 from bgr.io.images import ImageArray
 
 Split = Literal["train", "val", "test"]
@@ -164,7 +164,7 @@ def seeded_split(
             f"split fractions are {list(fractions)}",
             "three shares (train, val, test) that sum to 1",
         )
-    places = [hashlib.sha256(os.fsencode(f"{seed} {name(item)}")).digest() for item in items]
+    places = [lot(seed, name(item)) for item in items]
     order = sorted(range(len(items)), key=places.__getitem__)
     val, test = (max(1, round(f * len(items))) if f else 0 for f in fractions[1:])
     bounds = {"val": (0, val), "test": (val, val + test), "train": (val + test, len(items))}

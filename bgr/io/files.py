@@ -1,6 +1,7 @@
 """Finding and writing files: listings, atomic writes, and errors that name the way out."""
 
 import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -66,6 +67,11 @@ def _is_image(path: Path) -> bool:
     if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
         return False
     return path.is_file() or path.is_symlink()
+
+
+def lot(seed: int, name: str) -> bytes:
+    """32 random bytes that depend on a seed and a file's name alone, not on the files beside it."""
+    return hashlib.sha256(os.fsencode(f"{seed} {name}")).digest()
 
 
 def make_folder(folder: Path) -> Path:
